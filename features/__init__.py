@@ -1,0 +1,1 @@
+"""Feature recipes, one TOML file each: which network, how it is trained, which layers and views."""

@@ -1,0 +1,69 @@
+"""Facial-expression recognition with CNN features and classical heads, compared honestly with the CNN's own softmax.
+
+Importing this package loads neither torch nor xgboost: each public name is imported at its first use (PEP 562).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .datasets import Dataset, make_faces, read_dataset
+    from .evaluation.benchmark import run_benchmark
+    from .evaluation.report import BenchmarkReport
+    from .extraction import Extraction, extract_features
+    from .featurizer import CNNFeaturizer
+    from .heads import build_pipeline
+    from .networks import list_networks, load_network
+    from .recipes import FeatureRecipe, PipelineRecipe
+    from .store import FeatureStore
+    from .training import CNNClassifier
+
+_HOMES = {
+    "BenchmarkReport": "evaluation.report",
+    "CNNClassifier": "training",
+    "CNNFeaturizer": "featurizer",
+    "Dataset": "datasets",
+    "Extraction": "extraction",
+    "FeatureRecipe": "recipes",
+    "FeatureStore": "store",
+    "PipelineRecipe": "recipes",
+    "build_pipeline": "heads",
+    "extract_features": "extraction",
+    "list_networks": "networks",
+    "load_network": "networks",
+    "make_faces": "datasets",
+    "read_dataset": "datasets",
+    "run_benchmark": "evaluation.benchmark",
+}
+
+__all__ = [
+    "BenchmarkReport",
+    "CNNClassifier",
+    "CNNFeaturizer",
+    "Dataset",
+    "Extraction",
+    "FeatureRecipe",
+    "FeatureStore",
+    "PipelineRecipe",
+    "build_pipeline",
+    "extract_features",
+    "list_networks",
+    "load_network",
+    "make_faces",
+    "read_dataset",
+    "run_benchmark",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

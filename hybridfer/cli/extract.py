@@ -1,0 +1,65 @@
+"""``hybridfer extract``: from images to a feature store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .options import dataset_options, device_options, reading
+
+
+def _batch_size(_context: click.Context, _parameter: click.Parameter, value: str) -> int | str:
+    if value == "auto" or (value.isdigit() and int(value) > 0):
+        return value if value == "auto" else int(value)
+    raise click.BadParameter(f"expected 'auto' or a positive number; got {value!r}.")
+
+
+@click.command(
+    epilog="\b\nExample:\n  hybridfer extract faces --features compact --store faces.store\n"
+    "  hybridfer extract fer2013.zip -f model_f --weights model_f.safetensors --layers dense1,embedding",
+)
+@click.argument("data")
+@click.option("-f", "--features", default="compact", show_default=True, help="A feature recipe: its name or its file.")
+@click.option("--weights", type=click.Path(), help="A weights file, instead of the recipe's.")
+@click.option("--store", type=click.Path(), help="The store's folder; by default one named after the recipe and its key.")
+@click.option("--layers", help="Layers to keep, with commas between them, instead of the recipe's.")
+@click.option("--batch-size", default="auto", show_default=True, callback=_batch_size, help="Images a forward pass.")
+@dataset_options
+@device_options
+@click.pass_obj
+def extract(
+    obj: dict[str, Any],
+    data: str,
+    features: str,
+    weights: str | None,
+    store: str | None,
+    layers: str | None,
+    batch_size: int | str,
+    device: str,
+    precision: str | None,
+    **options: Any,
+) -> None:
+    """Embed every image of DATA into a feature store; what the store holds already is not computed again."""
+    from ..extraction import extract_features
+
+    keywords = reading(options)
+    extraction = extract_features(
+        data,
+        features,
+        store=store,
+        weights=weights,
+        layers=[name.strip() for name in layers.split(",")] if layers else None,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        progress=bool(obj["verbose"]),
+        **keywords,
+    )
+    if extraction.problems:
+        click.echo(f"{len(extraction.problems)} images were skipped; the first: {extraction.problems[0]}", err=True)
+    rate = f", {extraction.embedded / extraction.seconds:,.0f} images/s" if extraction.embedded else ""
+    click.echo(
+        f"{extraction.store.path}: {extraction.images:,} images, {extraction.embedded:,} of them through the network "
+        f"({extraction.seconds:.1f} s{rate}); {extraction.store.n_features} features of {', '.join(extraction.store.widths)}"
+    )

@@ -1,0 +1,55 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def dataset_options(command: Command) -> Command:
+    """Add the options of reading a dataset."""
+    for option in reversed(
+        (
+            click.option("--classes", metavar="A,B,...", help="Only these classes, such as happy,sad,neutral,surprise."),
+            click.option("--image-size", type=click.IntRange(1, 4096), help="Resize all images to this many pixels a side."),
+            click.option("--colour", is_flag=True, help="Read three channels instead of grey."),
+            click.option(
+                "--test-split",
+                type=click.Choice(["auto", "public", "private", "all"]),
+                default="auto",
+                show_default=True,
+                help="Which part of FER2013 is the test split; all scores PublicTest and PrivateTest together.",
+            ),
+            click.option(
+                "--on-error",
+                type=click.Choice(["raise", "skip"]),
+                default="raise",
+                show_default=True,
+                help="What to do about images that cannot be read.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def device_options(command: Command) -> Command:
+    """Add the options of where and how a network runs."""
+    for option in reversed(
+        (
+            click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
+            click.option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), help="Instead of the recipe's."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def reading(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of `dataset_options` out of a command's, as keywords of `read_dataset`."""
+    keywords = {name: options.pop(name) for name in ("classes", "image_size", "test_split", "on_error")}
+    return {**keywords, "mode": "colour" if options.pop("colour") else "grey"}

@@ -1,0 +1,62 @@
+"""``hybridfer store``: info, verify, merge."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+_STORE = click.argument("store", type=click.Path(exists=True, file_okay=False, path_type=Path))
+
+
+@click.group()
+def store() -> None:
+    """Look into, check and join feature stores."""
+
+
+@store.command(epilog="\b\nExample:\n  hybridfer store info faces.store --json")
+@_STORE
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(store: Path, as_json: bool) -> None:
+    """Say what a store holds, and which weights made it."""
+    from ..store import FeatureStore
+
+    told = FeatureStore(store).info()
+    click.echo(json.dumps(told.to_dict(), indent=2) if as_json else str(told))
+
+
+@store.command(epilog="\b\nExample:\n  hybridfer store verify faces.store")
+@_STORE
+@click.option("--quarantine", is_flag=True, help="Move damaged files aside, so that their rows are computed again.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def verify(ctx: click.Context, store: Path, quarantine: bool, as_json: bool) -> None:
+    """Check every row of a store against its checksum; exit 1 if anything is damaged."""
+    from ..store.verification import verify_store
+
+    report = verify_store(store, quarantine=quarantine)
+    click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
+    ctx.exit(0 if report.ok else 1)
+
+
+@store.command(epilog="\b\nExample:\n  hybridfer store merge all.store part1.store part2.store")
+@_STORE
+@click.argument("others", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+def merge(store: Path, others: tuple[Path, ...]) -> None:
+    """Add the rows and listings of OTHERS to STORE; they must hold the same kind of features."""
+    from ..store import FeatureStore
+
+    target = FeatureStore(store)
+    added = target.merge(*others)
+    click.echo(f"{store}: {added:,} rows added, {len(target):,} in all")
+
+
+@store.command(epilog="\b\nExample:\n  hybridfer store compact faces.store")
+@_STORE
+def compact(store: Path) -> None:
+    """Join many small shards into few large ones."""
+    from ..store import FeatureStore
+
+    removed = FeatureStore(store).compact()
+    click.echo(f"{store}: {removed} shards joined")

@@ -1,0 +1,87 @@
+"""``hybridfer train``: from images to a weights file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import dataset_options, device_options, reading
+
+
+@click.command(
+    epilog="\b\nExample:\n  hybridfer train faces --network tiny -o tiny.safetensors\n"
+    "  hybridfer train fer2013.zip --network model_f -o model_f.safetensors --resume",
+)
+@click.argument("data")
+@click.option("--network", help="Train this network by the shipped recipe of the same name.")
+@click.option("-f", "--features", help="Train by this feature recipe (a name or a file) instead.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The weights file.")
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--batch-size", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Instead of the recipe's.")
+@click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
+@click.option("--store-as", type=click.Choice(["fp32", "fp16"]), default="fp32", show_default=True, help="Half halves the file.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted training.")
+@click.option("--overwrite", is_flag=True, help="Replace the weights file if it exists.")
+@dataset_options
+@device_options
+@click.pass_obj
+def train(
+    obj: dict[str, Any],
+    data: str,
+    network: str | None,
+    features: str | None,
+    output: Path,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    seed: int | None,
+    store_as: str,
+    resume: bool,
+    overwrite: bool,
+    device: str,
+    precision: str | None,
+    **options: Any,
+) -> None:
+    """Train a CNN on DATA and write its weights.
+
+    The validation split is watched (carved from train where DATA has none); the test split is not looked at. A checkpoint
+    stands beside the output until the training is done.
+    """
+    from ..datasets import read_dataset
+    from ..errors import WeightsError
+    from ..networks import find_architecture, save_network
+    from ..recipes import load_recipe
+    from ..training import train_network
+
+    if (network is None) == (features is None):
+        raise click.UsageError("Give either --network NAME or --features RECIPE.")
+    if output.exists() and not overwrite:
+        raise WeightsError(f"{output} exists already. Choose another name, or replace it with --overwrite.")
+    if network is not None:
+        find_architecture(network)
+    recipe = load_recipe("feature", features or str(network))
+    given = {
+        "max_epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "precision": precision,
+        "random_state": seed,
+    }
+    changed = {name: value for name, value in given.items() if value is not None}
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=changed)})
+    dataset = read_dataset(data, **reading(options)).with_validation()
+    click.echo(dataset.summary(), err=True)
+    checkpoint = output.with_name(f"{output.name}.checkpoint")
+    trained = train_network(
+        dataset, recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=obj["verbose"]
+    )
+    save_network(trained, output, precision=store_as, overwrite=overwrite)
+    checkpoint.unlink(missing_ok=True)
+    best = max(trained.history, key=lambda epoch: epoch["valid_accuracy"])
+    click.echo(
+        f"{output}: {trained.name}, {trained.parameters:,} parameters, {len(trained.history)} epochs; validation accuracy "
+        f"{trained.history[-1]['valid_accuracy']:.1%} at the end, {best['valid_accuracy']:.1%} at best (epoch {best['epoch']})"
+    )

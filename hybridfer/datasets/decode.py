@@ -1,0 +1,207 @@
+"""From encoded bytes to uint8 pixels with OpenCV, which lets go of the GIL: threads fill all cores."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridfer.datasets.containers import Blob, Container
+from hybridfer.datasets.dataset import Problem
+from hybridfer.errors import DatasetError
+
+MODES = ("grey", "colour")
+#: A png may claim 2**31 x 2**31 pixels in 30 bytes; no photograph of a face has more than this.
+LARGEST_PIXELS = 2**27
+
+#: No image file is shorter: a PNG's header alone has 33 bytes.
+SHORTEST = 24
+
+_PNG, _JPEG, _START_OF_SCAN, _END_OF_JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+_MAGICS = (_PNG, _JPEG + b"\xff", b"BM", b"GIF8", b"II*\x00", b"MM\x00*", b"P5", b"P6", b"P2", b"P3")
+_FLAGS = {"grey": cv2.IMREAD_GRAYSCALE, "colour": cv2.IMREAD_COLOR}
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """Some decoded images.
+
+    `images` has shape (m, h, w) or (m, h, w, 3); `rows`, shape (m,), are their positions in the index they came from;
+    `problems` tell of the others; `odd_sizes` counts images of another (h, w), which no `image_size` asked to resize.
+    """
+
+    images: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    problems: tuple[Problem, ...] = ()
+    odd_sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Format:
+    """What decoded images shall look like."""
+
+    mode: str = "grey"
+    image_size: tuple[int, int] | None = None
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """The shape of one image of a size."""
+        return size if self.mode == "grey" else (*size, 3)
+
+
+class Pixels(Protocol):
+    """Images that can be had by row, from any thread and in any order."""
+
+    def first_size(self, rows: NDArray[np.int64]) -> tuple[int, int] | None:
+        """Height and width of the first readable image among `rows`."""
+
+    def decode(
+        self, rows: NDArray[np.int64], size: tuple[int, int], form: Format, out: NDArray[np.uint8] | None = None
+    ) -> Decoded:
+        """The images of `rows`, at `size`; written into `out` from its start on, if it is given."""
+
+
+def is_image(head: bytes) -> bool:
+    """Whether bytes start as an image file does."""
+    return head.startswith(_MAGICS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def decode_image(blob: Blob, mode: str = "grey") -> NDArray[np.uint8]:
+    """Decode one image.
+
+    Parameters
+    ----------
+    blob : bytes or memoryview
+        An encoded image: JPEG, PNG, BMP, GIF, WebP, TIFF or PNM.
+    mode : {"grey", "colour"}
+
+    Returns
+    -------
+    ndarray of shape (h, w) or (h, w, 3), dtype uint8
+        Colour is in the order red, green, blue.
+
+    Raises
+    ------
+    DatasetError
+        If it is no image, or only a part of one.
+
+    Examples
+    --------
+    >>> png = cv2.imencode(".png", np.full((2, 3), 7, dtype=np.uint8))[1]
+    >>> decode_image(png.tobytes()).tolist()
+    [[7, 7, 7], [7, 7, 7]]
+    """
+    if blob[-2:] != _END_OF_JPEG:
+        _check_claims(blob)
+    try:
+        image: NDArray | None = cv2.imdecode(np.frombuffer(blob, dtype=np.uint8), _FLAGS[mode])
+    except cv2.error:
+        image = None
+    if image is None:
+        raise DatasetError("is no readable image")
+    return image if mode == "grey" else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _check_claims(blob: Blob) -> None:
+    """Refuse what OpenCV would fill up (a JPEG that breaks off) or allocate (a PNG bomb)."""
+    if len(blob) < SHORTEST:
+        raise DatasetError("is no readable image" if len(blob) else "is an empty file")
+    if blob[:2] == _JPEG:
+        encoded = bytes(blob)
+        # Behind an end of image something else may stand; an end before the last start of scan is a thumbnail's.
+        if encoded.rfind(_END_OF_JPEG) < encoded.rfind(_START_OF_SCAN):
+            raise DatasetError("is a truncated JPEG")
+    elif blob[:8] == _PNG:
+        width, height = struct.unpack(">II", blob[16:24])
+        if width * height > LARGEST_PIXELS:
+            raise DatasetError(f"claims {height}x{width} pixels, too many for a face")
+
+
+def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Scale one image to (height, width): by area on the way down, bilinearly on the way up."""
+    shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=method), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class EncodedImages:
+    """Image files in a container: row i is member `members[i]`."""
+
+    container: Container
+    members: NDArray[np.int64]
+
+    def name(self, row: int) -> str:
+        """The member path of a row."""
+        return self.container.names[self.members[row]]
+
+    def first_size(self, rows: NDArray[np.int64]) -> tuple[int, int] | None:
+        """Height and width of the first readable image among `rows`."""
+        for row in rows:
+            try:
+                height, width = decode_image(self.container.read(self.members[row])).shape
+            except DatasetError:
+                continue
+            return height, width
+        return None
+
+    def decode(
+        self, rows: NDArray[np.int64], size: tuple[int, int], form: Format, out: NDArray[np.uint8] | None = None
+    ) -> Decoded:
+        """The images of `rows`, at `size`; written into `out` from its start on, if it is given."""
+        shape = form.shape(size)
+        images = np.empty((len(rows), *shape), dtype=np.uint8) if out is None else out
+        good = np.ones(len(rows), dtype=bool)
+        problems, odd = [], Counter[tuple[int, int]]()
+        read, mode = self.container.read, form.mode
+        for position, member in enumerate(self.members[rows].tolist()):
+            try:
+                image = decode_image(read(member), mode)
+            except DatasetError as error:
+                good[position] = False
+                problems.append(Problem(self.container.names[member], str(error)))
+                continue
+            if image.shape == shape:
+                images[position] = image
+            elif form.image_size:
+                images[position] = resize(image, size)
+            else:
+                good[position] = False
+                odd[image.shape[:2]] += 1
+        if not good.all():
+            images[: good.sum()] = images[good]
+            images = images[: good.sum()]
+        return Decoded(images, np.flatnonzero(good), tuple(problems), odd)
+
+
+@dataclass(frozen=True)
+class StoredImages:
+    """Images in memory already, of one size: (n, h, w) or (n, h, w, 3)."""
+
+    array: NDArray[np.uint8] = field(repr=False)
+
+    def first_size(self, rows: NDArray[np.int64]) -> tuple[int, int] | None:
+        """Height and width of all images; None where there are none."""
+        return (self.array.shape[1], self.array.shape[2]) if len(rows) else None
+
+    def decode(
+        self, rows: NDArray[np.int64], size: tuple[int, int], form: Format, out: NDArray[np.uint8] | None = None
+    ) -> Decoded:
+        """The images of `rows`, at `size`; written into `out` from its start on, if it is given."""
+        images = self.array[rows]
+        if not len(rows):
+            return Decoded(np.empty((0, *form.shape(size)), dtype=np.uint8), np.arange(0))
+        if images.ndim == 4 and form.mode == "grey":
+            images = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images])
+        elif images.ndim == 3 and form.mode == "colour":
+            images = np.repeat(images[..., None], 3, axis=-1)
+        if images.shape[1:3] != size:
+            images = np.stack([resize(image, size) for image in images])
+        if out is not None:
+            out[: len(images)] = images
+        return Decoded(images, np.arange(len(rows)))

@@ -1,0 +1,214 @@
+"""One door for every source of images: recognised by content, with one set of options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from hybridfer.datasets.classes import FER_CLASSES, order_classes, select_classes
+from hybridfer.datasets.dataset import Dataset, Problem
+from hybridfer.datasets.decode import MODES, Format, StoredImages
+from hybridfer.datasets.faces import make_faces
+from hybridfer.datasets.index import DatasetIndex, check_problems
+from hybridfer.datasets.layout import resolve_splits
+from hybridfer.datasets.records import Records, label_words
+from hybridfer.datasets.sources import read_source
+from hybridfer.errors import DatasetError
+
+Source = str | os.PathLike[str] | Dataset
+
+
+def read_dataset(
+    source: Source,
+    *,
+    classes: str | Iterable[str] | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    mode: str = "grey",
+    test_split: str = "auto",
+    on_error: str = "raise",
+    n_jobs: int | None = None,
+) -> Dataset:
+    """Read face images from a folder, an archive, a csv, an npz, or draw them.
+
+    Parameters
+    ----------
+    source : str, path or Dataset
+        What the images are in is told by its content, not by its name:
+
+        - a folder tree ``train/<class>/<image>``, also with validation (val, valid) and test, below any number of wrapping
+          folders; or plain ``<class>/<image>``, which is all train;
+        - Kaggle's fer2013.csv (emotion,pixels,Usage), train.csv and test.csv, the latter without labels;
+        - a zip, tar, tar.gz, tar.xz or tar.bz2 of any of these, read without unpacking; a csv inside gzip;
+        - an npz with ``images`` (or ``X``) and, optional, ``labels`` (or ``y``), ``classes``, ``splits`` and ``names``;
+        - ``"faces"`` or ``"faces:3000"``: drawn by `make_faces` (a folder of that name is ``"./faces"``);
+        - a Dataset, to which the options are applied.
+    classes : str or iterable of str, optional
+        Classes to keep: ``"happy,sad"`` or a list; synonyms will do. Images of other classes are left out. Whatever order is
+        written here, classes stand in FER's order with all others sorted behind.
+    image_size : int or (int, int), optional
+        Height and width to bring all images to. Needed where they have several sizes.
+    mode : {"grey", "colour"}
+        Colour is in the order red, green, blue.
+    test_split : {"auto", "public", "private", "all"}
+        Which of FER2013's test parts is scored: see `hybridfer.datasets.layout.resolve_splits`.
+    on_error : {"raise", "skip"}
+        Whether unreadable images, wrong pixel counts, unknown labels, empty classes and the like are raised, all in one
+        error, or left out and kept in `Dataset.problems`.
+    n_jobs : int, optional
+        Threads that decode; all cores by default. The result does not depend on it.
+
+    Returns
+    -------
+    Dataset
+        Ordered by member path, or by line.
+
+    Raises
+    ------
+    DatasetError
+        If the source is missing or not recognised, holds nothing readable, lacks a column, has members whose paths leave the
+        archive, or has problems that are to raise.
+
+    Examples
+    --------
+    >>> faces = read_dataset("faces:140", classes="happy, sadness")
+    >>> faces.classes, sum(faces.counts()["train"].values())
+    (('happy', 'sad'), 100)
+    """
+    if isinstance(source, Dataset) and _is_as_asked(source, classes, image_size, mode, test_split):
+        check_problems(list(source.problems), source.source, on_error)
+        return source
+    index = _scan(source, classes, image_size, mode, test_split)
+    return index.read(on_error, n_jobs)
+
+
+def scan_dataset(
+    source: Source,
+    *,
+    classes: str | Iterable[str] | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    mode: str = "grey",
+    test_split: str = "auto",
+    on_error: str = "raise",
+) -> DatasetIndex:
+    """Look through a source without decoding its images, so that decoding can overlap with other work.
+
+    Parameters
+    ----------
+    source, classes, image_size, mode, test_split
+        As in `read_dataset`.
+    on_error : {"raise", "skip"}
+        What to do about problems that show without decoding; others are told by `DatasetIndex.decode`.
+
+    Returns
+    -------
+    DatasetIndex
+        In the order of `read_dataset`, and with every image that it would decode.
+
+    Raises
+    ------
+    DatasetError
+        As in `read_dataset`.
+
+    Examples
+    --------
+    >>> index = scan_dataset("faces:40")
+    >>> sum(len(batch.images) for batch in index.batches(16))
+    40
+    """
+    index = _scan(source, classes, image_size, mode, test_split)
+    check_problems(list(index.problems), index.source, on_error)
+    return index
+
+
+def _scan(
+    source: Source,
+    classes: str | Iterable[str] | None,
+    image_size: int | tuple[int, int] | None,
+    mode: str,
+    test_split: str,
+) -> DatasetIndex:
+    """Records of any source, with options applied."""
+    if mode not in MODES:
+        raise DatasetError(f"mode must be among {', '.join(MODES)}; got {mode!r}.")
+    form = Format(mode, _as_size(image_size))
+    if isinstance(source, str) and source.partition(":")[0] == "faces":
+        source = _draw(source, classes, form)
+    label = source.source if isinstance(source, Dataset) else os.fspath(source)
+    records = _from_dataset(source) if isinstance(source, Dataset) else read_source(Path(source))
+    return _index(records, label, classes, form, test_split)
+
+
+def _as_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    if image_size is None:
+        return None
+    size = (image_size, image_size) if isinstance(image_size, int | np.integer) else tuple(image_size)
+    if len(size) != 2 or not all(isinstance(side, int | np.integer) and 1 <= side <= 8192 for side in size):
+        raise DatasetError(f"image_size must be a number of pixels or (height, width), each 1..8192; got {image_size!r}.")
+    return int(size[0]), int(size[1])
+
+
+def _draw(source: str, classes: str | Iterable[str] | None, form: Format) -> Dataset:
+    """Draw what ``"faces:3000"`` asks for."""
+    count = source.partition(":")[2] or "2000"
+    if not count.isdigit():
+        raise DatasetError(f"Drawn faces are asked for as faces or faces:3000; got {source!r}.")
+    return make_faces(int(count), FER_CLASSES if classes is None else classes, form.image_size or 48)
+
+
+def _is_as_asked(
+    dataset: Dataset,
+    classes: str | Iterable[str] | None,
+    image_size: int | tuple[int, int] | None,
+    mode: str,
+    test: str,
+) -> bool:
+    """Whether no option would change anything."""
+    return (
+        classes is None
+        and test == "auto"
+        and _as_size(image_size) in (None, dataset.image_size)
+        and dataset.channels == (1 if mode == "grey" else 3)
+        and dataset.classes == order_classes(dataset.classes)
+    )
+
+
+def _from_dataset(dataset: Dataset) -> Records:
+    words = np.array([*dataset.classes, ""])[dataset.labels].tolist()
+    homes, usages = dataset.splits.tolist(), [""] * len(dataset)
+    pixels = StoredImages(dataset.images)
+    return Records(pixels, dataset.names.tolist(), words, homes, usages, dataset.problems, dataset.classes)
+
+
+def _index(
+    records: Records, source: str, classes: str | Iterable[str] | None, form: Format, test_split: str
+) -> DatasetIndex:
+    known, labels = label_words(records.words, records.classes)
+    chosen = known if classes is None else select_classes(classes, known)
+    kept = np.flatnonzero(np.isin(labels, [-1, *(known.index(name) for name in chosen)]))
+    if not len(kept):
+        raise DatasetError(f"{source} holds no image of {', '.join(chosen)}.")
+    relabel = np.array([*(chosen.index(name) if name in chosen else -1 for name in known), -1], dtype=np.int64)
+    splits = resolve_splits(records.homes, records.usages, test_split, source)
+    size = form.image_size or records.pixels.first_size(kept)
+    if size is None:
+        raise DatasetError(f"{source} holds no image that can be read: none of {len(kept)} files is an image.")
+    empty = [(folder, word) for folder, word in records.empty if classes is None or _names(word, chosen)]
+    return DatasetIndex(
+        names=np.array(records.names)[kept],
+        labels=relabel[labels[kept]],
+        splits=splits[kept],
+        classes=chosen,
+        source=source,
+        image_size=size,
+        form=form,
+        problems=(*records.problems, *(Problem(folder, "is a class folder without any image") for folder, _ in empty)),
+        pixels=records.pixels,
+        pixel_rows=kept,
+    )
+
+
+def _names(word: str, chosen: tuple[str, ...]) -> bool:
+    return any(name in chosen for name in label_words([word])[0])

@@ -1,0 +1,141 @@
+"""The CNN's part of a benchmark: trained or loaded, and every image embedded once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from hybridfer.evaluation.report import FeatureRun
+from hybridfer.evaluation.rows import Prediction
+from hybridfer.evaluation.splits import Splits
+from hybridfer.evaluation.twins import count_leak
+from hybridfer.extraction import default_store_path, extract_into, layer_widths, network_of, store_key
+from hybridfer.home import home
+from hybridfer.networks import Embedder, Network, load_network, save_network
+from hybridfer.recipes import FeatureRecipe
+from hybridfer.store import FeatureStore
+from hybridfer.training import remembered_path, train_network
+
+log = logging.getLogger("hybridfer")
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """A feature recipe on a dataset: features and logits of each split, from one forward pass.
+
+    Attributes
+    ----------
+    run : FeatureRun
+        What the report says of it.
+    network : Network
+        What embedded.
+    store : FeatureStore
+        Where the rows are.
+    features, logits : dict of str to ndarray
+        By split: float32 (n, d) and (n, n_classes).
+    """
+
+    run: FeatureRun
+    network: Network
+    store: FeatureStore
+    features: Mapping[str, NDArray[np.float32]]
+    logits: Mapping[str, NDArray[np.float32]]
+
+    def softmax(self, classes: tuple[str, ...]) -> Prediction | None:
+        """Return what the CNN itself says of the test images; None if it does not know all classes."""
+        if not set(classes) <= set(self.network.classes):
+            return None
+        start = time.perf_counter()
+        columns = [self.network.classes.index(name) for name in classes]
+        probabilities = {split: softmax(logits[:, columns].astype(float), axis=1) for split, logits in self.logits.items()}
+        others = sorted(set(self.network.classes) - set(classes))
+        told = (f"the CNN also knows {', '.join(others)}; its softmax is taken over the classes of the dataset",) if others else ()
+        return Prediction(
+            probabilities["test"].argmax(axis=1),
+            probabilities["test"],
+            is_softmax=True,
+            predict_seconds=time.perf_counter() - start,
+            warnings=told,
+        )
+
+
+def embed_splits(
+    recipe: FeatureRecipe,
+    splits: Splits,
+    twins: NDArray[np.bool_],
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    precision: str | None = None,
+    verbose: int = 1,
+) -> Embedded:
+    """Train or load a recipe's network, and embed all images with it that the store lacks."""
+    network, seconds = _network(recipe, splits, weights, device, verbose)
+    # logits ride along, so that the softmax row comes from the very same pass as the features
+    layers = (*recipe.layers, *(("logits",) if "logits" not in recipe.layers else ()))
+    embedder = Embedder(network, layers, views=recipe.views, device=device, precision=precision or recipe.precision)
+    key = store_key(network, embedder)
+    path = Path(store) if store is not None else default_store_path(key, recipe.name)
+    opened = FeatureStore.create(path, key, layer_widths(network, layers))
+    log.info("embedding %d images with %s (store: %s)", len(splits.dataset), recipe.name, path)
+    extraction = extract_into(opened, splits.dataset, embedder, progress=bool(verbose))
+    digests = {split: splits.digests(split) for split in ("train", "validation", "test")}
+    run = FeatureRun(
+        recipe=recipe.name,
+        network=network.name,
+        weights_digest=network.digest,
+        epochs=len(network.history) or None,
+        layers=recipe.layers,
+        views=recipe.views,
+        n_features=sum(layer_widths(network, recipe.layers).values()),
+        parameters=network.parameters,
+        device=str(embedder.device),
+        train_seconds=seconds,
+        extract_seconds=extraction.seconds,
+        images_per_second=extraction.embedded / extraction.seconds if extraction.embedded else None,
+        forward_passes=extraction.embedded,
+        leak=count_leak(digests["test"], network.trained_on, twins) if len(network.trained_on) else None,
+    )
+    rows = {split: opened.get(wanted) for split, wanted in digests.items()}
+    columns = np.concatenate([np.arange(part.start, part.stop) for part in map(opened.layer, recipe.layers)])
+    logits = opened.layer("logits")
+    return Embedded(
+        run,
+        network,
+        opened,
+        {split: matrix[:, columns] for split, matrix in rows.items()},
+        {split: matrix[:, logits] for split, matrix in rows.items()},
+    )
+
+
+def _network(
+    recipe: FeatureRecipe, splits: Splits, weights: str | os.PathLike[str] | None, device: str, verbose: int
+) -> tuple[Network, float | None]:
+    """Load the network, or train it: a training that was done before is loaded, one that was interrupted goes on."""
+    if weights is not None or recipe.weights is not None:
+        return network_of(recipe, weights), None
+    path = remembered_path(recipe, splits.dataset)
+    if not path.exists():
+        log.info("training %s on %d images", recipe.name, int((splits.dataset.splits == "train").sum()))
+        checkpoint = path.with_suffix(".checkpoint")
+        trained = train_network(
+            splits.dataset, recipe, device=device, checkpoint=checkpoint, resume=True, verbose=verbose
+        )
+        save_network(trained, path)
+        checkpoint.unlink(missing_ok=True)
+    network = load_network(path)
+    return network, float(sum(epoch.get("dur", 0.0) for epoch in network.history))
+
+
+def finished_folder() -> Path:
+    """Where finished heads are kept."""
+    return home() / "heads"

@@ -1,0 +1,81 @@
+"""Test images that the classifiers have already seen: twins across splits, and leaks into the CNN's training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Test images that the CNN was trained on.
+
+    Attributes
+    ----------
+    images : int
+        How many of the test images the CNN was trained on.
+    twin_free : int
+        How many of these are not accounted for as twins, and so still stand in the part that decides the comparison.
+        Above 0 the comparison is not to be trusted.
+    """
+
+    images: int
+    twin_free: int
+
+
+def twin_mask(test_digests: NDArray[np.bytes_], train_digests: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    """Mark the test images whose pixels also occur in the training or validation images.
+
+    A head that memorises scores such an image by heart. Copies within the test split are no twins: nobody has seen them
+    before.
+
+    Parameters
+    ----------
+    test_digests : ndarray of shape (n,), dtype "S16"
+        Digests of the test images, from `hybridfer.digest.image_digests`.
+    train_digests : ndarray of shape (m,), dtype "S16"
+        Digests of everything that was trained or tuned on: training and validation images.
+
+    Returns
+    -------
+    ndarray of shape (n,), dtype bool
+        True where a test image has a twin.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> test = np.array([b"a", b"b", b"b", b"c"], dtype="S16")
+    >>> twin_mask(test, np.array([b"c", b"d"], dtype="S16"))
+    array([False, False, False,  True])
+    """
+    return np.isin(test_digests, train_digests)
+
+
+def count_leak(test_digests: NDArray[np.bytes_], seen_digests: NDArray[np.bytes_], twins: NDArray[np.bool_]) -> Leak:
+    """Count the test images that the CNN was trained on.
+
+    Parameters
+    ----------
+    test_digests : ndarray of shape (n,), dtype "S16"
+        Digests of the test images.
+    seen_digests : ndarray of shape (m,), dtype "S16"
+        Digests of the images that the CNN was trained on, from its weights file.
+    twins : ndarray of shape (n,), dtype bool
+        The twins among the test images, from `twin_mask`.
+
+    Returns
+    -------
+    Leak
+        The count, and how much of it is left on the twin-free part.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> test = np.array([b"a", b"b", b"c"], dtype="S16")
+    >>> count_leak(test, np.array([b"a", b"b"], dtype="S16"), np.array([True, False, False]))
+    Leak(images=2, twin_free=1)
+    """
+    seen = np.isin(test_digests, seen_digests)
+    return Leak(images=int(seen.sum()), twin_free=int((seen & ~twins).sum()))

@@ -1,0 +1,98 @@
+"""The report in a sentence: whether a head beats the CNN's own softmax, beyond chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hybridfer.evaluation import wording
+from hybridfer.evaluation.rows import Row, SoftmaxComparison
+
+
+def verdict(rows: Sequence[Row]) -> str:
+    """Say what the comparison with softmax came to.
+
+    Only the twin-free part of the test split and p-values after Holm's correction count. Heads that are worse than
+    softmax beyond chance are named as well.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        The rows of a report.
+
+    Returns
+    -------
+    str
+        One sentence, and a second where there is more to say.
+
+    Examples
+    --------
+    >>> verdict([])
+    'Nothing was scored.'
+    """
+    if not rows:
+        return "Nothing was scored."
+    if all(row.twin_free is None for row in rows):
+        return "Nothing can be concluded: every test image has a pixel-identical twin in train or validation."
+    compared = [(row, row.versus_softmax) for row in rows if row.versus_softmax is not None]
+    if not compared:
+        return _without_comparison(rows)
+    compared.sort(key=lambda pair: pair[1].points, reverse=True)
+    better = [pair for pair in compared if pair[1].is_better]
+    worse = [pair for pair in compared if pair[1].is_worse]
+    part = "test split" if all(row.twins is None for row in rows) else "twin-free part"
+    sentences = [_winners(better, part) if better else _no_winner(compared[0], part, bool(worse))]
+    if worse:
+        sentences.append(_losers(worse[::-1]))
+    return " ".join(sentences)
+
+
+def _without_comparison(rows: Sequence[Row]) -> str:
+    """The verdict where softmax stands alone, or heads stand without it."""
+    if all(row.is_softmax for row in rows):
+        return "Nothing was compared: the table holds softmax alone."
+    return "Nothing was compared: no head stands beside the softmax of its own CNN."
+
+
+def _winners(better: list[tuple[Row, SoftmaxComparison]], part: str) -> str:
+    """Name the best head, and who else beats softmax."""
+    row, comparison = better[0]
+    sentence = (
+        f"{row.name} beats its softmax by {_gap(comparison)} on the {part} "
+        f"(McNemar {wording.p_equation(comparison.p_holm)} after Holm's correction)."
+    )
+    if len(better) > 1:
+        others = _listed([_short(*pair) for pair in better[1:]])
+        sentence += f" So {'does' if len(better) == 2 else 'do'} {others}."
+    return sentence
+
+
+def _no_winner(best: tuple[Row, SoftmaxComparison], part: str, some_worse: bool) -> str:
+    """Say that no head won, and how far the best one came."""
+    row, comparison = best
+    verb = "beats" if some_worse else "differs from"
+    near = f"best: {row.name}, {wording.points(comparison.points)} points, {wording.p_equation(comparison.p_holm)}"
+    return f"No head {verb} softmax beyond chance on the {part} ({near})."
+
+
+def _losers(worse: list[tuple[Row, SoftmaxComparison]]) -> str:
+    """Name the heads that softmax beats, the worst first."""
+    if len(worse) == 1:
+        row, comparison = worse[0]
+        return f"{row.name} is worse than its softmax by {_gap(comparison)} ({wording.p_equation(comparison.p_holm)})."
+    return f"Worse than their softmax: {_listed([_short(*pair) for pair in worse])}."
+
+
+def _gap(comparison: SoftmaxComparison) -> str:
+    """The size of a difference, without its sign."""
+    size = f"{abs(comparison.points):.1f}"
+    return f"{size} point" if size == "1.0" else f"{size} points"
+
+
+def _short(row: Row, comparison: SoftmaxComparison) -> str:
+    """A head with its difference and p-value, for a list."""
+    return f"{row.name} ({wording.points(comparison.points)}, {wording.p_equation(comparison.p_holm)})"
+
+
+def _listed(parts: list[str]) -> str:
+    """Join names with commas and an "and"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,94 @@
+"""How numbers are written, everywhere alike: shares as percentages, differences as signed points, p-values."""
+
+from __future__ import annotations
+
+from hybridfer.evaluation.significance import Interval
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage with one decimal and no sign.
+
+    Examples
+    --------
+    >>> percent(0.6214)
+    '62.1'
+    """
+    return f"{100 * share:.1f}"
+
+
+def interval(ends: Interval) -> str:
+    """Write an interval of shares.
+
+    Examples
+    --------
+    >>> interval((0.6049, 0.6377))
+    '[60.5, 63.8]'
+    """
+    return f"[{percent(ends[0])}, {percent(ends[1])}]"
+
+
+def points(difference: float) -> str:
+    """Write a difference in percentage points with its sign.
+
+    Examples
+    --------
+    >>> points(1.13), points(-0.42), points(-0.04)
+    ('+1.1', '-0.4', '0.0')
+    """
+    rounded = round(difference, 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"
+
+
+def points_interval(ends: Interval) -> str:
+    """Write an interval of percentage points.
+
+    Examples
+    --------
+    >>> points_interval((-0.31, 1.9))
+    '[-0.3, +1.9]'
+    """
+    return f"[{points(ends[0])}, {points(ends[1])}]"
+
+
+def p_value(p: float) -> str:
+    """Write a p-value with three decimals, for a table.
+
+    Examples
+    --------
+    >>> p_value(0.0031), p_value(0.00002)
+    ('0.003', '< 0.001')
+    """
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_equation(p: float) -> str:
+    """Write a p-value for a sentence.
+
+    Examples
+    --------
+    >>> p_equation(0.0031), p_equation(0.00002)
+    ('p = 0.003', 'p < 0.001')
+    """
+    return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
+
+
+def seconds(duration: float) -> str:
+    """Write a duration in seconds with one decimal.
+
+    Examples
+    --------
+    >>> seconds(0.234), seconds(4321)
+    ('0.2', '4,321.0')
+    """
+    return f"{duration:,.1f}"
+
+
+def count(number: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    Examples
+    --------
+    >>> count(1, "image"), count(3589, "image")
+    ('1 image', '3,589 images')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

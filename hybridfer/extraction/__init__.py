@@ -1,0 +1,20 @@
+"""Extraction: images, a network and a store meet, and each distinct image is embedded once."""
+
+from .embedding import alone, blocks_of, embed_missing
+from .extract import Extraction, extract_features, extract_into, network_of
+from .keys import default_store_path, layer_widths, store_key
+from .memory import MEMORY
+
+__all__ = [
+    "MEMORY",
+    "Extraction",
+    "alone",
+    "blocks_of",
+    "default_store_path",
+    "embed_missing",
+    "extract_features",
+    "extract_into",
+    "layer_widths",
+    "network_of",
+    "store_key",
+]

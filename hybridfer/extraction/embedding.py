@@ -1,0 +1,142 @@
+"""Images go in, absent rows are computed once, and a store holds them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from ..digest import image_digests
+from ..networks import Embedder
+from ..store import FeatureStore
+
+# rows sealed at once: what a kill may cost, and what the forward pass works on while the last lot is written
+LOT = 2048
+
+
+class RowStore(Protocol):
+    """What embedding asks of a store."""
+
+    def missing(self, digests: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+        """Say for each digest whether its row is absent."""
+
+    def append(self, digests: NDArray[np.bytes_], features: NDArray[np.float32]) -> int:
+        """Keep rows."""
+
+
+def blocks_of(images: NDArray, size: int = LOT) -> Iterator[NDArray]:
+    """Cut an array of images into blocks."""
+    return (images[start : start + size] for start in range(0, len(images), size))
+
+
+def embed_missing(
+    blocks: Iterable[NDArray], store: RowStore, embedder: Embedder, *, total: int | None = None, progress: bool = False
+) -> NDArray[np.bytes_]:
+    """Send the images whose rows a store lacks through the network, each distinct image once.
+
+    While one lot is in the network, the blocks after it are decoded (by whoever yields them) and the lot before it is
+    written.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray
+        Images (n, h, w) or (n, h, w, c), uint8 or float32.
+    store : FeatureStore or MemoryStore
+        Where rows are looked for and kept.
+    embedder : Embedder
+        Gives the rows.
+    total : int, optional
+        Number of images, for the bar.
+    progress : bool
+        Show a bar on a terminal.
+
+    Returns
+    -------
+    ndarray of shape (n,), dtype "S16"
+        Digests of all images, in order.
+    """
+    seen: list[NDArray[np.bytes_]] = []
+    taken: set[bytes] = set()
+    lot = _Lot()
+    with (
+        _writing(store) as write,
+        tqdm(total=total, desc="embed", unit=" images", disable=None if progress else True, leave=False) as bar,
+    ):
+        for block in blocks:
+            digests = image_digests(block)
+            seen.append(digests)
+            new = _first_seen(digests, store.missing(digests), taken)
+            lot.add(block[new], digests[new])
+            while lot.images >= LOT:
+                write(*lot.embedded(embedder))
+            bar.update(len(block))
+        while lot.images:
+            write(*lot.embedded(embedder))
+    return np.concatenate(seen) if seen else np.empty(0, dtype="S16")
+
+
+@contextmanager
+def alone(store: RowStore) -> Iterator[None]:
+    """Hold back other processes that would embed into the same store, so that no image is embedded twice."""
+    if not isinstance(store, FeatureStore):
+        yield
+        return
+    with FileLock(store.path / "embedding.lock", poll_interval=0.05):
+        store.refresh()
+        yield
+
+
+class _Lot:
+    """Images that wait for the network until there are enough of them for full batches."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self._parts: list[tuple[NDArray, NDArray[np.bytes_]]] = []
+
+    def add(self, images: NDArray, digests: NDArray[np.bytes_]) -> None:
+        if len(images):
+            self._parts.append((images, digests))
+            self.images += len(images)
+
+    def embedded(self, embedder: Embedder) -> tuple[NDArray[np.bytes_], NDArray[np.float32]]:
+        """Take the waiting images, up to one lot, through the network."""
+        images = np.concatenate([part for part, _ in self._parts])
+        digests = np.concatenate([part for _, part in self._parts])
+        rest = slice(LOT, None)
+        self._parts = [(images[rest], digests[rest])] if len(images) > LOT else []
+        self.images = max(0, len(images) - LOT)
+        rows = embedder.embed(images[:LOT])
+        return digests[:LOT], np.hstack([rows[layer] for layer in embedder.layers])
+
+
+def _first_seen(digests: NDArray[np.bytes_], missing: NDArray[np.bool_], taken: set[bytes]) -> NDArray[np.intp]:
+    """Return positions of the missing images that no earlier position, here or in an earlier block, stands for."""
+    new = []
+    for position in np.flatnonzero(missing):
+        digest = digests[position].item()
+        if digest not in taken:
+            taken.add(digest)
+            new.append(position)
+    return np.array(new, dtype=np.intp)
+
+
+@contextmanager
+def _writing(store: RowStore) -> Iterator:
+    """Give a function that writes rows on another thread, at most one lot behind."""
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as pool:
+        pending: list[Future[int]] = []
+
+        def write(digests: NDArray[np.bytes_], features: NDArray[np.float32]) -> None:
+            while pending:
+                pending.pop().result()
+            pending.append(pool.submit(store.append, digests, features))
+
+        yield write
+        while pending:
+            pending.pop().result()

@@ -1,0 +1,189 @@
+"""extract_features: from a dataset to a feature store on disk."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..datasets import Dataset
+from ..datasets.dataset import Problem
+from ..datasets.index import DatasetIndex, check_problems
+from ..datasets.read import scan_dataset
+from ..errors import DatasetError
+from ..networks import Embedder, Network, load_network
+from ..recipes import FeatureRecipe, load_recipe
+from ..store import FeatureStore
+from .embedding import LOT, alone, blocks_of, embed_missing
+from .keys import default_store_path, layer_widths, store_key
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What an extraction did.
+
+    Attributes
+    ----------
+    store : FeatureStore
+        Holds the rows and the dataset's labels, splits, names and classes.
+    images : int
+        Images of the dataset.
+    embedded : int
+        Images that went through the network: the others were in the store, or are twins of one that went.
+    seconds : float
+        Wall time, decoding and writing included.
+    problems : tuple of Problem
+        Images that were skipped.
+    """
+
+    store: FeatureStore
+    images: int
+    embedded: int
+    seconds: float
+    problems: tuple[Problem, ...] = ()
+
+
+def extract_features(
+    source: str | os.PathLike[str] | Dataset,
+    features: str | os.PathLike[str] | FeatureRecipe = "compact",
+    *,
+    store: str | os.PathLike[str] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    layers: Sequence[str] | None = None,
+    views: str | None = None,
+    device: str = "auto",
+    precision: str | None = None,
+    batch_size: int | Literal["auto"] = "auto",
+    on_error: Literal["raise", "skip"] = "raise",
+    progress: bool = True,
+    **reading: Any,
+) -> Extraction:
+    """Embed every image of a source into a feature store, computing only what the store lacks.
+
+    May be killed at any time: what was sealed stays, and the next call goes on from there.
+
+    Parameters
+    ----------
+    source : path or Dataset
+        Whatever `read_dataset` reads; archives are decoded while the network works.
+    features : str, path or FeatureRecipe
+        A recipe: its name, its file, or itself.
+    store : path, optional
+        The store's folder; by default one in `hybridfer.home.home`, named after the recipe and the store's key.
+    weights : path, optional
+        A weights file, instead of the recipe's.
+    layers, views, precision : optional
+        Instead of the recipe's.
+    device, batch_size : str, int or "auto"
+        As for `CNNFeaturizer`.
+    on_error : {"raise", "skip"}
+        What to do about unreadable images.
+    progress : bool
+        Show a bar on a terminal.
+    **reading
+        ``classes``, ``image_size``, ``mode`` and ``test_split``, as for `read_dataset`.
+
+    Returns
+    -------
+    Extraction
+        With the store in ``extraction.store``.
+
+    Raises
+    ------
+    DatasetError
+        If the source cannot be read.
+    RecipeError, WeightsError
+        If the recipe's network cannot be had; a recipe that trains needs `weights`.
+    StoreError
+        If the store at `store` holds other features; the message names the field that differs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from hybridfer import extract_features, make_faces
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     extraction = extract_features(make_faces(20), "compact", store=folder + "/faces.store", progress=False)
+    ...     X, y = extraction.store.load(split="train")
+    >>> extraction.embedded, X.shape[1]
+    (20, 224)
+    """
+    recipe = load_recipe("feature", features)
+    network = network_of(recipe, weights)
+    embedder = Embedder(
+        network,
+        layers or recipe.layers,
+        views=views or recipe.views,
+        device=device,
+        precision=precision or recipe.precision,
+        batch_size=batch_size,
+    )
+    key = store_key(network, embedder)
+    path = Path(store) if store is not None else default_store_path(key, recipe.name)
+    opened = FeatureStore.create(path, key, layer_widths(network, embedder.layers))
+    return extract_into(opened, source, embedder, on_error=on_error, progress=progress, **reading)
+
+
+def extract_into(
+    store: FeatureStore,
+    source: str | os.PathLike[str] | Dataset,
+    embedder: Embedder,
+    *,
+    on_error: Literal["raise", "skip"] = "raise",
+    progress: bool = True,
+    **reading: Any,
+) -> Extraction:
+    """Embed a source into a store that is open; the embedder must be the one that the store's key names."""
+    start, before = time.perf_counter(), embedder.images_embedded
+    images = _Reading(source, on_error, reading)
+    with alone(store):
+        digests = embed_missing(images.blocks(), store, embedder, total=len(images), progress=progress)
+    labels, splits, names = images.columns()
+    store.record(digests, labels, splits, names, images.classes, images.source)
+    return Extraction(
+        store, len(digests), embedder.images_embedded - before, time.perf_counter() - start, tuple(images.problems)
+    )
+
+
+def network_of(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None = None) -> Network:
+    """Load the network that a recipe names, with its own weights or those of a file."""
+    return load_network(recipe.network, weights=weights or recipe.weights or "builtin")
+
+
+class _Reading:
+    """A source that is decoded block by block; the rows it could not read are known when it has been read."""
+
+    def __init__(self, source: str | os.PathLike[str] | Dataset, on_error: str, options: dict[str, Any]) -> None:
+        whole = isinstance(source, Dataset) and not options
+        self._dataset = source if whole else scan_dataset(source, **options)
+        self._on_error = on_error
+        self._rows: list[NDArray[np.int64]] = []
+        self.classes, self.source = self._dataset.classes, self._dataset.source
+        self.problems = list(self._dataset.problems)
+        if isinstance(self._dataset, DatasetIndex):
+            check_problems(self.problems, self.source, on_error)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def blocks(self) -> Iterator[NDArray[np.uint8]]:
+        if isinstance(self._dataset, Dataset):
+            self._rows.append(np.arange(len(self._dataset)))
+            yield from blocks_of(self._dataset.images)
+            return
+        for part in self._dataset.batches(LOT):
+            self.problems += part.problems
+            self._rows.append(part.rows)
+            yield part.images
+        check_problems(self.problems, self.source, self._on_error)
+        if not sum(map(len, self._rows)):
+            raise DatasetError(f"{self.source} holds no image that can be read.")
+
+    def columns(self) -> tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.str_]]:
+        rows = np.concatenate(self._rows)
+        return self._dataset.labels[rows], self._dataset.splits[rows], self._dataset.names[rows]

@@ -1,0 +1,243 @@
+"""CNNFeaturizer: a CNN's embedding as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .errors import RecipeError
+from .extraction import MEMORY, alone, blocks_of, default_store_path, embed_missing, layer_widths, store_key
+from .image_arrays import as_images
+from .networks import Embedder, Network, load_network
+from .recipes import FeatureRecipe, load_recipe
+from .store import FeatureStore
+from .training import recipe_classifier, trained_once
+
+
+class CNNFeaturizer(TransformerMixin, BaseEstimator):
+    """Embeds images with a CNN; no image is ever embedded twice by the same weights.
+
+    Parameters are strings, numbers and paths, never a live module, so that cloning, pickling and sending to worker
+    processes cost nothing.
+
+    Parameters
+    ----------
+    network : str
+        A name that `hybridfer.list_networks` gives.
+    weights : "builtin", path or None
+        The weights in the wheel; a weights file that ``hybridfer train`` wrote; or None to train the network in `fit`,
+        which needs labels. Such a training is remembered on disk by the content of the fold: a grid over the head's
+        parameters trains once per fold.
+    layers : str or sequence of str
+        Layers to put side by side. Maps are averaged over their area.
+    views : {"single", "flip"}
+        ``"flip"`` averages over the image and its mirror image.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+    precision : {"auto", "fp32", "bf16", "fp16"}
+        ``"auto"`` is bf16 on CUDA and fp32 elsewhere.
+    batch_size : int or "auto"
+        Images a forward pass.
+    store : path, optional
+        A feature store, or a folder for feature stores, in which rows are kept for good. Without it they are kept in
+        memory for as long as the process lives.
+    image_shape : tuple of (h, w) or (h, w, c), optional
+        The shape of one flattened row. Without it rows are square grey images.
+    training : str, path or None
+        With ``weights=None``: the feature recipe whose ``training`` is used; the shipped recipe of the network's name by
+        default.
+    random_state : int
+        With ``weights=None``: seeds the training, instead of the recipe's seed.
+    verbose : int
+        1 shows bars on a terminal.
+
+    Attributes
+    ----------
+    network_ : Network
+        What embeds.
+    embedder_ : Embedder
+        Runs it; ``embedder_.images_embedded`` counts the images that went through the network.
+    layers_ : tuple of str
+        As asked for.
+    n_features_in_ : int
+        Length of the second axis of X in `fit`.
+
+    Notes
+    -----
+    X may be (n, h, w), (n, h, w, c), (n, c, h, w) or flattened (n, h * w), uint8 or float in [0, 1]; images of another size
+    than the network's are resized. `transform` returns float32 (n, d).
+
+    Examples
+    --------
+    >>> from hybridfer import CNNFeaturizer, make_faces
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> X, y = make_faces(60, random_state=0).arrays("train")
+    >>> pipeline = make_pipeline(CNNFeaturizer(), LogisticRegression(max_iter=1000)).fit(X, y)
+    >>> pipeline.predict(X[:3]).shape
+    (3,)
+    """
+
+    def __init__(
+        self,
+        network: str = "compact",
+        *,
+        weights: str | os.PathLike[str] | None = "builtin",
+        layers: str | Sequence[str] = "embedding",
+        views: Literal["single", "flip"] = "single",
+        device: str = "auto",
+        precision: str = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        store: str | os.PathLike[str] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        training: str | os.PathLike[str] | None = None,
+        random_state: int = 0,
+        verbose: int = 0,
+    ) -> None:
+        self.network = network
+        self.weights = weights
+        self.layers = layers
+        self.views = views
+        self.device = device
+        self.precision = precision
+        self.batch_size = batch_size
+        self.store = store
+        self.image_shape = image_shape
+        self.training = training
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @classmethod
+    def from_recipe(cls, recipe: str | os.PathLike[str] | FeatureRecipe, **parameters: Any) -> Self:
+        """Build the featurizer that a feature recipe describes; keywords override it.
+
+        Examples
+        --------
+        >>> CNNFeaturizer.from_recipe("compact", views="flip")
+        CNNFeaturizer(layers=('embedding',), views='flip')
+        """
+        found = load_recipe("feature", recipe)
+        named = recipe if not isinstance(recipe, FeatureRecipe) else recipe.name
+        described = {
+            "network": found.network,
+            "weights": found.weights,
+            "layers": found.layers,
+            "views": found.views,
+            "precision": found.precision,
+            "training": None if found.weights else named,
+            "random_state": found.training.random_state,
+        }
+        return cls(**{**described, **parameters})
+
+    def fit(self, X: NDArray, y: NDArray | None = None) -> Self:
+        """Load the network, or train it where there are no weights.
+
+        Parameters
+        ----------
+        X : ndarray
+            Images.
+        y : array-like of shape (n,), optional
+            Labels; needed with ``weights=None`` alone.
+
+        Returns
+        -------
+        self
+        """
+        if self.weights is None:
+            X, y = validate_data(self, X, y, allow_nd=True)
+            check_classification_targets(y)
+            self.network_ = self._trained(as_images(X, self.image_shape), y)
+        else:
+            X = validate_data(self, X, allow_nd=True)
+            as_images(X, self.image_shape)
+            self.network_ = _loaded(self.network, os.fspath(self.weights))
+        self.layers_ = (self.layers,) if isinstance(self.layers, str) else tuple(self.layers)
+        if not self.layers_:
+            raise RecipeError(f"layers must name at least one of {list(self.network_.layers)}; got none.")
+        self.embedder_ = Embedder(
+            self.network_,
+            self.layers_,
+            views=self.views,
+            device=self.device,
+            precision=self.precision,
+            batch_size=self.batch_size,
+        )
+        self._n_features_out = sum(layer_widths(self.network_, self.embedder_.layers).values())
+        return self
+
+    def transform(self, X: NDArray) -> NDArray[np.float32]:
+        """Embed images; those seen before are looked up.
+
+        Parameters
+        ----------
+        X : ndarray
+            Images of the layout that `fit` got.
+
+        Returns
+        -------
+        ndarray of shape (n, d), dtype float32
+
+        Raises
+        ------
+        StoreError
+            If the store holds features of other weights, layers or preprocessing.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, allow_nd=True, reset=False)
+        images = as_images(X, self.image_shape)
+        store = self._open_store()
+        with alone(store):
+            digests = embed_missing(blocks_of(images), store, self.embedder_, total=len(images), progress=bool(self.verbose))
+        return store.get(digests)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Name the columns after their layers: ``embedding_0``, ``embedding_1``, ..."""
+        check_is_fitted(self)
+        widths = layer_widths(self.network_, self.embedder_.layers)
+        return np.array([f"{layer}_{i}" for layer, width in widths.items() for i in range(width)], dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = self.weights is None
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _trained(self, images: NDArray, y: NDArray) -> Network:
+        recipe = load_recipe("feature", self.training if self.training is not None else self.network)
+        if recipe.network != self.network:
+            raise RecipeError(
+                f"training must be a recipe of {self.network!r}; {recipe.name!r} is one of {recipe.network!r}."
+            )
+        classifier = recipe_classifier(recipe, device=self.device, verbose=self.verbose, random_state=int(self.random_state))
+        return trained_once(classifier, images, y)
+
+    def _open_store(self) -> Any:
+        key, widths = store_key(self.network_, self.embedder_), layer_widths(self.network_, self.embedder_.layers)
+        if self.store is None:
+            return MEMORY.open(key, widths)
+        path = Path(self.store)
+        # a folder that is no store is a shelf for stores, so that a grid over layers or weights finds each its own
+        shelf = (path.exists() and not (path / "key.json").exists()) or path.suffix != ".store"
+        return FeatureStore.create(default_store_path(key, self.network_.name, path) if shelf else path, key, widths)
+
+
+def _loaded(network: str, weights: str) -> Network:
+    """Load a network once per process for each state of its file."""
+    changed = os.stat(weights).st_mtime_ns if weights != "builtin" and os.path.exists(weights) else 0
+    return _load(network, weights, changed)
+
+
+@lru_cache(maxsize=8)
+def _load(network: str, weights: str, changed: int) -> Network:
+    return load_network(network, weights=weights)

@@ -1,0 +1,84 @@
+"""The shapes in which images arrive, brought to one."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def as_images(X: NDArray, image_shape: tuple[int, ...] | None = None) -> NDArray:
+    """Bring images of any accepted layout to (n, h, w) or (n, h, w, 3), uint8 or float32.
+
+    Parameters
+    ----------
+    X : ndarray
+        (n, h, w); (n, h, w, c) or (n, c, h, w) with c = 1 or 3; or flattened rows (n, h * w). uint8 pixels, other integers
+        within 0..255, or floats, which are taken to lie in [0, 1].
+    image_shape : tuple of (h, w) or (h, w, c), optional
+        The shape of one flattened row. Without it, rows are square grey images; a length that is no square is taken as a
+        strip of height 1, with a warning.
+
+    Returns
+    -------
+    ndarray of shape (n, h, w) or (n, h, w, 3), dtype uint8 or float32
+
+    Raises
+    ------
+    ValueError
+        If the shape is none of these, or integers leave 0..255.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> as_images(np.zeros((5, 2304), dtype=np.uint8)).shape
+    (5, 48, 48)
+    >>> as_images(np.zeros((5, 3, 40, 32))).shape
+    (5, 40, 32, 3)
+    """
+    X = _as_pixels(np.asarray(X))
+    if X.ndim == 2:
+        return _unflattened(X, image_shape)
+    if X.ndim == 3:
+        return X
+    if X.ndim == 4 and X.shape[3] in (1, 3):
+        return X[..., 0] if X.shape[3] == 1 else X
+    if X.ndim == 4 and X.shape[1] in (1, 3):
+        return X[:, 0] if X.shape[1] == 1 else np.moveaxis(X, 1, 3)
+    raise ValueError(
+        f"Images must have shape (n, h, w), (n, h, w, c), (n, c, h, w) with c = 1 or 3, or (n, h * w); got {X.shape}."
+    )
+
+
+def _as_pixels(X: NDArray) -> NDArray:
+    if X.dtype == np.uint8:
+        return X
+    if np.issubdtype(X.dtype, np.integer) or X.dtype == np.bool_:
+        if X.size and (X.min() < 0 or X.max() > 255):
+            raise ValueError(f"Integer pixels must lie in 0..255; got {X.min()}..{X.max()}.")
+        return X.astype(np.uint8)
+    return X.astype(np.float32, copy=False)
+
+
+def _unflattened(X: NDArray, image_shape: tuple[int, ...] | None) -> NDArray:
+    n_pixels = X.shape[1]
+    if image_shape is not None:
+        if math.prod(image_shape) != n_pixels or len(image_shape) not in (2, 3):
+            raise ValueError(
+                f"image_shape must be (h, w) or (h, w, c) with {n_pixels} pixels in all, as X has {n_pixels} columns; "
+                f"got {tuple(image_shape)}."
+            )
+        images = X.reshape(len(X), *image_shape)
+        return images[..., 0] if len(image_shape) == 3 and image_shape[2] == 1 else images
+    side = math.isqrt(n_pixels)
+    if side * side == n_pixels:
+        return X.reshape(len(X), side, side)
+    warnings.warn(
+        f"X has {n_pixels} columns, which is no square: rows are taken as images of 1 x {n_pixels} pixels. "
+        "Give image_shape=(h, w) if they are not.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return X.reshape(len(X), 1, n_pixels)

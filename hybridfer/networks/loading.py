@@ -1,0 +1,132 @@
+"""load_network: from a name, a weights file, or a module of the user's own to a network that can embed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..errors import WeightsError
+from .catalogue import NETWORKS
+from .network import Network, catalogue_network, own_network
+from .preprocessing import Preprocessing
+from .weights import described, load_state, network_from_weights, read_weights
+
+SHIPPED = "hybridfer.weights"
+
+
+def load_network(
+    network: str | os.PathLike[str] | nn.Module,
+    layers: Sequence[str] | Mapping[str, str] | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = "builtin",
+    preprocessing: Preprocessing | None = None,
+    name: str | None = None,
+    classes: Sequence[str] = (),
+) -> Network:
+    """Load a network that can embed images.
+
+    Parameters
+    ----------
+    network : str, path or torch.nn.Module
+        A name that `list_networks` gives; or a weights file that ``hybridfer train`` wrote; or your own module, which takes
+        float32 (n, channels, h, w) and returns logits.
+    layers : sequence of str, or mapping of str to str
+        For your own module: dotted paths of the submodules to offer as layers, or public names for them. The last is also
+        called ``"embedding"``, the module's output ``"logits"``.
+    weights : "builtin", path or None
+        For a name: the weights in the wheel, a weights file, or None for untrained. For your own module: None keeps the
+        weights it has, and so does ``"builtin"``; a path loads a weights file, or a ``.pt`` file with a state dict.
+    preprocessing : Preprocessing, optional
+        For your own module, or a name with ``weights=None``; a weights file brings its own.
+    name, classes : str, sequence of str
+        For your own module: what stores call it, and the class of each logit.
+
+    Returns
+    -------
+    Network
+        In evaluation mode, on the CPU.
+
+    Raises
+    ------
+    RecipeError
+        If a name or layer is unknown.
+    WeightsError
+        If weights are missing, damaged, or do not fit.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> module = nn.Sequential(nn.Flatten(), nn.Linear(2304, 16), nn.ReLU(), nn.Linear(16, 7))
+    >>> network = load_network(module, layers=["1", "2"])
+    >>> network.widths
+    {'1': 16, '2': 16, 'embedding': 16, 'logits': 7}
+    """
+    if isinstance(network, nn.Module):
+        return _own(network, layers or (), weights, preprocessing, name, classes)
+    if str(network) not in NETWORKS and (Path(network).suffix or Path(network).exists()):
+        return network_from_weights(network)
+    if weights is None:
+        return catalogue_network(str(network), preprocessing=preprocessing, n_classes=len(classes) or 7)
+    with ExitStack() as stack:
+        path = stack.enter_context(as_file(_builtin(str(network)))) if weights == "builtin" else Path(weights)
+        loaded = network_from_weights(path)
+    if loaded.name != network:
+        raise WeightsError(f"{weights} holds weights of {loaded.name!r}; {network!r} was asked for.")
+    return loaded
+
+
+def builtin_networks() -> tuple[str, ...]:
+    """Names of the networks whose trained weights are in the wheel."""
+    return tuple(sorted(Path(row.name).stem for row in files(SHIPPED).iterdir() if row.name.endswith(".safetensors")))
+
+
+def _builtin(network: str) -> Traversable:
+    if network not in builtin_networks():
+        catalogue_network(network)
+        raise WeightsError(
+            f"There are no weights for {network!r} in the wheel, only for {list(builtin_networks())}. Train it: "
+            f"hybridfer train DATA --network {network} -o {network}.safetensors, and pass that file as weights; "
+            "or pass weights=None to train it in fit."
+        )
+    return files(SHIPPED) / f"{network}.safetensors"
+
+
+def _own(
+    module: nn.Module,
+    layers: Sequence[str] | Mapping[str, str],
+    weights: str | os.PathLike[str] | None,
+    preprocessing: Preprocessing | None,
+    name: str | None,
+    classes: Sequence[str],
+) -> Network:
+    network = own_network(module, layers, name=name, preprocessing=preprocessing, classes=classes)
+    if weights is None or weights == "builtin":
+        return network
+    if Path(weights).suffix == ".safetensors":
+        file = read_weights(weights)
+        load_state(module, file.state, weights)
+        return described(network, file)
+    load_state(module, _state_dict(Path(weights)), weights)
+    return network
+
+
+def _state_dict(path: Path) -> Mapping[str, torch.Tensor]:
+    """Read a state dict as tensors only: nothing in the file is run."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise WeightsError(
+            f"{path} must hold a state dict of tensors alone; it could not be read so ({error})."
+        ) from error
+    state = state.get("state_dict", state) if isinstance(state, Mapping) else state
+    if not isinstance(state, Mapping) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise WeightsError(f"{path} must hold a state dict: names and tensors. It does not.")
+    return state

@@ -1,0 +1,184 @@
+"""A network ready to be used: its module, its layers' names, its preprocessing, and where its weights come from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ..digest import DIGEST
+from ..errors import RecipeError
+from .catalogue import build_network
+from .preprocessing import Preprocessing
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A module with what is needed to embed images with it and to know what it has seen.
+
+    Attributes
+    ----------
+    name : str
+        The catalogue's name, or the user's own.
+    module : torch.nn.Module
+        In evaluation mode.
+    layers : dict of str to str
+        Public layer name to the path of a submodule; ``""`` is the module itself. ``"embedding"`` and ``"logits"`` are
+        always among them.
+    preprocessing : Preprocessing
+        What happens to an image before the first layer.
+    arguments : dict
+        What the catalogue's builder was called with; empty for a user's own module.
+    classes : tuple of str
+        Class of each logit; empty if unknown.
+    training : dict
+        The recipe the weights were trained by, as plain values.
+    history : tuple of dict
+        One entry an epoch: loss, accuracy, learning rate, seconds.
+    trained_on : ndarray of shape (n,), dtype "S16"
+        Sorted digests of the images that weights or choices of training depend on.
+    """
+
+    name: str
+    module: nn.Module
+    layers: Mapping[str, str]
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+    history: tuple[Mapping[str, Any], ...] = ()
+    trained_on: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, dtype=DIGEST))
+
+    @cached_property
+    def digest(self) -> str:
+        """Sha256 of the canonical weights: every tensor's name, dtype, shape and bytes, in the order of the names."""
+        sha = hashlib.sha256()
+        for name, tensor in sorted(self.module.state_dict().items()):
+            values = tensor.detach().cpu().contiguous()
+            sha.update(json.dumps([name, str(values.dtype), list(values.shape)]).encode())
+            sha.update(values.view(-1).view(torch.uint8).numpy().tobytes())
+        return sha.hexdigest()
+
+    @property
+    def parameters(self) -> int:
+        """Number of trainable parameters."""
+        return sum(parameter.numel() for parameter in self.module.parameters())
+
+    def submodule(self, layer: str) -> nn.Module:
+        """Find a layer's module, or say which layers there are."""
+        if layer not in self.layers:
+            raise RecipeError(f"layers of {self.name} must be among {list(self.layers)}; got {layer!r}.")
+        return self.module.get_submodule(self.layers[layer])
+
+    @cached_property
+    def widths(self) -> dict[str, int]:
+        """Number of features of each layer; maps count one feature a channel, as they are averaged over their area."""
+        from .embedder import Embedder
+
+        probe = np.zeros((1, *self.preprocessing.image_size), dtype=np.uint8)
+        if self.preprocessing.channels == 3:
+            probe = np.repeat(probe[..., None], 3, axis=-1)
+        rows = Embedder(self, tuple(self.layers), device="cpu", precision="fp32").embed(probe)
+        return {layer: features.shape[1] for layer, features in rows.items()}
+
+
+def catalogue_network(
+    name: str,
+    *,
+    n_classes: int = 7,
+    preprocessing: Preprocessing | None = None,
+    random_state: int = 0,
+    arguments: Mapping[str, Any] | None = None,
+) -> Network:
+    """Build an untrained network of the catalogue with reproducible first weights.
+
+    Parameters
+    ----------
+    name : str
+        A name that `list_networks` gives.
+    n_classes : int
+        Number of logits.
+    preprocessing : Preprocessing, optional
+        Decides the input's size and channels; 48 x 48 grey by default.
+    random_state : int
+        Seed of the first weights; torch's global generator is left as it was.
+    arguments : mapping, optional
+        The network's own arguments.
+
+    Returns
+    -------
+    Network
+        In evaluation mode.
+
+    Examples
+    --------
+    >>> list(catalogue_network("tiny").layers)
+    ['conv1', 'conv2', 'conv3', 'conv4', 'embedding', 'logits']
+    """
+    preprocessing = preprocessing or Preprocessing()
+    arguments = dict(arguments or {})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(random_state)
+        module = build_network(
+            name,
+            n_classes=n_classes,
+            channels=preprocessing.channels,
+            image_size=preprocessing.image_size,
+            **arguments,
+        )
+    layers = {layer: layer for layer, _ in module.named_children()}
+    built_with = {"n_classes": n_classes, **arguments}
+    return Network(name, module.eval(), layers, preprocessing, built_with)
+
+
+def own_network(
+    module: nn.Module,
+    layers: Sequence[str] | Mapping[str, str],
+    *,
+    name: str | None = None,
+    preprocessing: Preprocessing | None = None,
+    classes: Sequence[str] = (),
+) -> Network:
+    """Take a user's own module into the family.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes float32 (n, channels, h, w), returns logits (n, n_classes). It is set to evaluation mode.
+    layers : sequence of str, or mapping of str to str
+        Dotted paths of submodules, in the order an image passes them, or public names for such paths. The last one is
+        also called ``"embedding"`` and the module's own output ``"logits"``, unless the mapping names those itself.
+    name : str, optional
+        What stores and reports call it; the class's name by default.
+    preprocessing : Preprocessing, optional
+        48 x 48 grey in [0, 1] by default.
+    classes : sequence of str
+        Class of each logit.
+
+    Raises
+    ------
+    RecipeError
+        If no layer is given, or one is no submodule.
+    """
+    named = dict(layers) if isinstance(layers, Mapping) else {path: path for path in layers}
+    known = dict(module.named_modules())
+    unknown = [path for path in named.values() if path not in known]
+    if unknown or not named:
+        raise RecipeError(
+            f"layers must name at least one submodule of {type(module).__name__}, among {[path for path in known if path]}; "
+            f"got {unknown or 'none'}."
+        )
+    last = list(named.values())[-1]
+    named.setdefault("embedding", last)
+    named.setdefault("logits", "")
+    return Network(
+        name or type(module).__name__, module.eval(), named, preprocessing or Preprocessing(), classes=tuple(classes)
+    )

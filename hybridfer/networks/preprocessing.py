@@ -1,0 +1,102 @@
+"""From stored pixels to what a network expects: on the network's device, in whole batches."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+
+from ..errors import WeightsError
+
+# ITU-R BT.601, the weights that JPEG and OpenCV turn colour into grey with
+LUMA = (0.299, 0.587, 0.114)
+# standard deviation in units of the pixel range under which an image counts as blank: half a step of 1/255
+BLANK = 0.5 / 255
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What happens to an image before the first layer; a part of the identity of its features.
+
+    Attributes
+    ----------
+    image_size : tuple of (int, int)
+        Height and width in pixels; images of other sizes are resized bilinearly, with antialiasing.
+    channels : int
+        1 or 3; colour is turned to grey by ITU-R BT.601 luma, grey to colour by repetition.
+    standardize : {"none", "image"}
+        ``"image"`` shifts and scales each image to mean 0 and standard deviation 1, which makes features blind to
+        overall brightness and contrast; ``"none"`` leaves pixels in [0, 1].
+
+    Examples
+    --------
+    >>> import torch
+    >>> batch = torch.randint(0, 256, (2, 60, 40), dtype=torch.uint8)
+    >>> Preprocessing(image_size=(48, 48))(batch).shape
+    torch.Size([2, 1, 48, 48])
+    """
+
+    image_size: tuple[int, int] = (48, 48)
+    channels: int = 1
+    standardize: Literal["none", "image"] = "none"
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Turn (n, h, w) or (n, h, w, c) pixels, uint8 or float in [0, 1], into float32 (n, channels, height, width)."""
+        return self.standardized(self.resized(images))
+
+    def resized(self, images: torch.Tensor) -> torch.Tensor:
+        """Do all but the standardisation: what augmentation works on."""
+        batch = images.to(torch.float32)
+        if images.dtype == torch.uint8:
+            batch = batch / 255
+        batch = batch.unsqueeze(1) if batch.ndim == 3 else batch.movedim(3, 1)
+        batch = self._with_channels(batch)
+        if tuple(batch.shape[2:]) != tuple(self.image_size):
+            batch = torch.nn.functional.interpolate(
+                batch, size=self.image_size, mode="bilinear", align_corners=False, antialias=True
+            )
+        return batch
+
+    def standardized(self, batch: torch.Tensor) -> torch.Tensor:
+        """Standardise each image of a float batch (n, c, h, w), if that is asked for."""
+        if self.standardize == "none":
+            return batch
+        mean = batch.mean(dim=(1, 2, 3), keepdim=True)
+        deviation = batch.std(dim=(1, 2, 3), keepdim=True, correction=0)
+        return (batch - mean) / deviation.clamp_min(BLANK)
+
+    def _with_channels(self, batch: torch.Tensor) -> torch.Tensor:
+        if batch.shape[1] == self.channels:
+            return batch
+        if batch.shape[1] == 3 and self.channels == 1:
+            luma = torch.tensor(LUMA, dtype=batch.dtype, device=batch.device).view(1, 3, 1, 1)
+            return (batch * luma).sum(dim=1, keepdim=True)
+        return batch[:, :1].expand(-1, self.channels, -1, -1)
+
+    def to_json(self) -> str:
+        """Write the fields as canonical JSON: equal preprocessing, equal text."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Preprocessing:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        WeightsError
+            If a field is missing, unknown or out of range.
+        """
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            height, width = fields.pop("image_size")
+            preprocessing = cls(image_size=(int(height), int(width)), **fields)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise WeightsError(
+                f"preprocessing must be JSON with image_size, channels, standardize; got {text!r}."
+            ) from error
+        sides_fit = all(1 <= side <= 4096 for side in preprocessing.image_size)
+        if not sides_fit or preprocessing.channels not in (1, 3) or preprocessing.standardize not in ("none", "image"):
+            raise WeightsError(f"preprocessing is out of range: {text!r}.")
+        return preprocessing

@@ -1,0 +1,259 @@
+"""Weights files: safetensors with everything that is known of a network, and nothing that could run.
+
+A file holds the tensors ``module.<name>`` and ``trained_on`` (n x 16 bytes, digests of images), and in its metadata, each as
+JSON: ``format``, ``network``, ``arguments``, ``layers``, ``classes``, ``preprocessing``, ``training``, ``history``,
+``versions``. Files are hostile until checked: names, shapes, types and sizes are compared with what the network asks for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..digest import DIGEST
+from ..errors import RecipeError, WeightsError
+from .device import PRECISIONS
+from .network import Network, catalogue_network
+from .preprocessing import Preprocessing
+
+FORMAT = "hybridfer-weights/1"
+FIELDS = ("network", "arguments", "layers", "classes", "preprocessing", "training", "history", "versions")
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """What a weights file says of itself, and its tensors."""
+
+    network: str
+    arguments: Mapping[str, Any]
+    layers: Mapping[str, str]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    training: Mapping[str, Any]
+    history: tuple[Mapping[str, Any], ...]
+    versions: Mapping[str, str]
+    state: Mapping[str, torch.Tensor]
+    trained_on: NDArray[np.bytes_]
+
+
+def save_network(
+    network: Network, path: str | os.PathLike[str], *, precision: str = "fp32", overwrite: bool = False
+) -> Path:
+    """Write a network's weights, and all that is known of them, to a file.
+
+    Parameters
+    ----------
+    network : Network
+        Trained or not.
+    path : path
+        Usually ends in ``.safetensors``. It appears at once and whole, or not at all.
+    precision : {"fp32", "fp16", "bf16"}
+        How weights are stored; half precision halves the file and is widened again on loading.
+    overwrite : bool
+        Replace a file that exists.
+
+    Returns
+    -------
+    Path
+        Where the file is.
+
+    Raises
+    ------
+    WeightsError
+        If the file exists and `overwrite` is false.
+    RecipeError
+        If the precision is unknown.
+    """
+    path = Path(path)
+    if precision not in PRECISIONS:
+        raise RecipeError(f"precision must be among {sorted(PRECISIONS)}; got {precision!r}.")
+    if path.exists() and not overwrite:
+        raise WeightsError(
+            f"{path} exists already. Choose another name, or overwrite it with overwrite=True or --overwrite."
+        )
+    tensors = {
+        f"module.{name}": _stored(tensor, PRECISIONS[precision]) for name, tensor in network.module.state_dict().items()
+    }
+    digests = np.frombuffer(network.trained_on.astype(DIGEST).tobytes(), dtype=np.uint8).reshape(-1, DIGEST.itemsize)
+    tensors["trained_on"] = torch.from_numpy(digests.copy())
+    metadata = {"format": FORMAT, "preprocessing": network.preprocessing.to_json()}
+    for field in ("network", "arguments", "layers", "classes", "training", "history", "versions"):
+        metadata[field] = json.dumps(_field(network, field))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    try:
+        save_file(tensors, partial, metadata=metadata)
+        _sync(partial)
+        os.replace(partial, path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+    return path
+
+
+def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
+    """Read and check a weights file, without building its network.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, damaged, or not one of ours.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path} does not exist. Make it with: hybridfer train DATA -o {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is no safetensors file, or a damaged one ({error}).") from error
+    if metadata.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path} must have the format {FORMAT!r}; got {metadata.get('format')!r}. Was it made by hybridfer train?"
+        )
+    fields = {field: _parsed(path, metadata, field) for field in FIELDS if field != "preprocessing"}
+    trained_on = tensors.pop("trained_on", torch.empty(0, DIGEST.itemsize, dtype=torch.uint8))
+    if trained_on.dtype != torch.uint8 or trained_on.ndim != 2 or trained_on.shape[1] != DIGEST.itemsize:
+        raise WeightsError(f"trained_on in {path} must be uint8 (n, {DIGEST.itemsize}); got {tuple(trained_on.shape)}.")
+    state = {name.removeprefix("module."): _widened(path, name, tensor) for name, tensor in tensors.items()}
+    return WeightsFile(
+        network=str(fields["network"]),
+        arguments=dict(fields["arguments"]),
+        layers=dict(fields["layers"]),
+        classes=tuple(fields["classes"]),
+        preprocessing=Preprocessing.from_json(metadata.get("preprocessing", "")),
+        training=dict(fields["training"]),
+        history=tuple(fields["history"]),
+        versions=dict(fields["versions"]),
+        state=state,
+        trained_on=np.frombuffer(trained_on.contiguous().numpy().tobytes(), dtype=DIGEST),
+    )
+
+
+def network_from_weights(path: str | os.PathLike[str]) -> Network:
+    """Build the network of the catalogue that a weights file names, and give it its weights.
+
+    Raises
+    ------
+    WeightsError
+        If the file is unfit, or names a network that is not in the catalogue.
+    """
+    file = read_weights(path)
+    arguments = dict(file.arguments)
+    try:
+        n_classes = int(arguments.pop("n_classes", 0))
+        network = catalogue_network(
+            file.network, n_classes=n_classes, preprocessing=file.preprocessing, arguments=arguments
+        )
+    except (RecipeError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{path} holds weights of {file.network!r}, which cannot be built here ({error}) "
+            "For a network of your own, pass its module: load_network(module, layers, weights=path)."
+        ) from error
+    if file.classes and len(file.classes) != n_classes:
+        raise WeightsError(f"{path} names {len(file.classes)} classes for {n_classes} logits.")
+    load_state(network.module, file.state, path)
+    return described(network, file)
+
+
+def described(network: Network, file: WeightsFile) -> Network:
+    """Copy what a weights file says of itself to a network that has its weights."""
+    return Network(
+        file.network,
+        network.module,
+        network.layers,
+        file.preprocessing,
+        file.arguments,
+        file.classes,
+        file.training,
+        file.history,
+        file.trained_on,
+    )
+
+
+def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
+    """Put tensors into a module, when names and shapes agree to the last one.
+
+    Raises
+    ------
+    WeightsError
+        Naming the first tensors that differ.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if expected != found:
+        differing = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+        details = "; ".join(f"{name}: expected {expected.get(name)}, got {found.get(name)}" for name in differing[:3])
+        raise WeightsError(f"{path} does not fit {type(module).__name__}: {len(differing)} tensors differ ({details}).")
+    module.load_state_dict(dict(state))
+
+
+def _field(network: Network, field: str) -> Any:
+    if field == "versions":
+        packages = ("hybridfer", "torch", "numpy", "scikit-learn", "skorch")
+        return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    value = network.name if field == "network" else getattr(network, field)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+def _widened(path: Path, name: str, tensor: torch.Tensor) -> torch.Tensor:
+    if not name.startswith("module."):
+        raise WeightsError(f"{path} holds a tensor {name!r}; only trained_on and module.* are known.")
+    if not tensor.is_floating_point():
+        return tensor
+    widened = tensor.to(torch.float32)
+    if not torch.isfinite(widened).all():
+        raise WeightsError(
+            f"{name} in {path} holds values that are not finite: the training diverged, or the file is damaged."
+        )
+    return widened
+
+
+KINDS: dict[str, type] = {
+    "network": str,
+    "arguments": dict,
+    "layers": dict,
+    "classes": list,
+    "training": dict,
+    "history": list,
+    "versions": dict,
+}
+
+
+def _parsed(path: Path, metadata: Mapping[str, str], field: str) -> Any:
+    try:
+        value = json.loads(metadata[field])
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"{path} must say its {field} as JSON; it does not.") from error
+    if not isinstance(value, KINDS[field]):
+        raise WeightsError(f"{field} in {path} must be a {KINDS[field].__name__}; got {type(value).__name__}.")
+    return value
+
+
+def _sync(path: str | os.PathLike[str]) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

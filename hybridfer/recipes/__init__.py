@@ -1,0 +1,21 @@
+"""Recipes: what to train and what to fit, as data in TOML files that are checked before anything runs.
+
+A *feature recipe* names a network, how it is trained or which weights it has, and which layers and views are embedded.
+A *pipeline recipe* names a scaler, a head, the head's parameters and its search grid. Both are closed tables: an
+unknown key is an error that names the nearest known one, and nothing in a recipe is ever imported or executed.
+"""
+
+from .feature import AugmentationRecipe, FeatureRecipe, TrainingRecipe
+from .loading import list_recipes, load_recipe
+from .pipeline import HeadName, PipelineRecipe, ScalerName
+
+__all__ = [
+    "AugmentationRecipe",
+    "FeatureRecipe",
+    "HeadName",
+    "PipelineRecipe",
+    "ScalerName",
+    "TrainingRecipe",
+    "list_recipes",
+    "load_recipe",
+]

@@ -1,0 +1,189 @@
+"""The feature recipe: a network, its training or its weights, and what is embedded with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
+
+from .table import RecipeTable
+
+UnitFraction = Annotated[float, Field(ge=0.0, le=1.0)]
+ProperFraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def _refuse_repeats(layers: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(layers)) != len(layers):
+        raise ValueError(f"expected every layer once, got {list(layers)}")
+    return layers
+
+
+class AugmentationRecipe(RecipeTable):
+    """Random changes that training makes to each image, drawn anew in every epoch.
+
+    Parameters
+    ----------
+    flip : bool
+        Mirror left and right with probability one half.
+    rotation : float
+        Largest rotation to either side, in degrees (0 to 180).
+    shift : float
+        Largest shift along each axis, as a fraction of the image's side.
+    scale : float
+        Largest zoom in or out, as a fraction: 0.1 scales by 0.9 to 1.1.
+    shear : float
+        Largest shear, as a fraction of the image's side.
+    brightness : float
+        Largest brightness added or taken, as a fraction of the grey range.
+    contrast : float
+        Largest contrast change, as a fraction: 0.2 multiplies by 0.8 to 1.2.
+    erasing : float
+        Probability that a random rectangle is blanked.
+
+    Examples
+    --------
+    >>> AugmentationRecipe(flip=True, rotation=12).rotation
+    12.0
+    """
+
+    flip: bool = False
+    rotation: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
+    shift: ProperFraction = 0.0
+    scale: ProperFraction = 0.0
+    shear: UnitFraction = 0.0
+    brightness: UnitFraction = 0.0
+    contrast: UnitFraction = 0.0
+    erasing: UnitFraction = 0.0
+
+
+class TrainingRecipe(RecipeTable):
+    """How a network is trained; the fields are the parameters of ``CNNClassifier``, one to one.
+
+    Parameters
+    ----------
+    optimizer : {"adam", "adamw", "sgd"}
+        The optimizer; ``momentum`` and ``nesterov`` concern ``"sgd"`` alone.
+    learning_rate : float
+        Learning rate; the peak of it under the ``"one-cycle"`` schedule.
+    momentum : float
+        Momentum, from 0 to below 1.
+    nesterov : bool
+        Nesterov's variant of momentum.
+    weight_decay : float
+        Weight decay.
+    max_epochs : int
+        The most passes over the training images.
+    batch_size : int
+        Images a step.
+    patience : int or None
+        Stop after so many epochs without a better validation score; None trains ``max_epochs``.
+    schedule : {"constant", "plateau", "cosine", "one-cycle"}
+        How the learning rate moves.
+    label_smoothing : float
+        Share of the target spread over all classes, from 0 to below 1.
+    class_weight : "balanced", dict of str to float, or None
+        Weight of each class in the loss.
+    standardize : {"none", "image"}
+        ``"image"`` gives each image zero mean and unit variance before the network.
+    precision : {"auto", "fp32", "bf16"}
+        Arithmetic of the training's matrix products; ``"auto"`` is bf16 on CUDA and fp32 elsewhere.
+    augmentation : AugmentationRecipe or None
+        Random changes to the images; None trains on the images as they are.
+    random_state : int
+        Seed of everything random.
+
+    Examples
+    --------
+    >>> TrainingRecipe(optimizer="sgd", learning_rate=0.1).nesterov
+    True
+    """
+
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0.0)] = 1e-3
+    momentum: ProperFraction = 0.9
+    nesterov: bool = True
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    max_epochs: PositiveInt = 30
+    batch_size: PositiveInt = 128
+    patience: PositiveInt | None = None
+    schedule: Literal["constant", "plateau", "cosine", "one-cycle"] = "constant"
+    label_smoothing: ProperFraction = 0.0
+    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0.0)]] | None = None
+    standardize: Literal["none", "image"] = "none"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    augmentation: AugmentationRecipe | None = None
+    random_state: Seed = 0
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> TrainingRecipe:
+        if self.optimizer == "sgd" and self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov = true needs a momentum above 0; set momentum or nesterov = false")
+        return self
+
+    def to_params(self) -> dict[str, Any]:
+        """Give the fields as plain values, the parameters of a ``CNNClassifier``.
+
+        Returns
+        -------
+        dict of str to object
+            Every field; ``augmentation`` as a plain dict or None.
+
+        Examples
+        --------
+        >>> TrainingRecipe(augmentation={"flip": True}).to_params()["augmentation"]["flip"]
+        True
+        """
+        return self.model_dump()
+
+
+class FeatureRecipe(RecipeTable):
+    """Which embeddings of an image: the network, its weights or training, the layers and the views.
+
+    Parameters
+    ----------
+    name : str
+        Name of the recipe; a file's own name where the file gives none.
+    description : str
+        One line for lists of recipes.
+    source : str
+        Citation of where the settings come from.
+    network : str
+        Name of a network in the catalogue.
+    weights : str or None
+        ``"builtin"``, the path of a weights file (relative to the recipe's own file), or None to train by ``training``.
+    layers : tuple of str
+        The layers to embed, each once; their columns are put side by side in this order.
+    views : {"single", "flip"}
+        ``"flip"`` averages an image's embedding with its mirror image's.
+    precision : {"auto", "fp32", "bf16", "fp16"}
+        Number format of the forward pass.
+    image_size : int
+        Side of the square image that the network takes, in pixels.
+    colour : bool
+        Three channels instead of one.
+    training : TrainingRecipe
+        How the network is trained where there are no weights.
+
+    Examples
+    --------
+    >>> FeatureRecipe(name="mine", network="tiny", layers=["embedding", "logits"]).layers
+    ('embedding', 'logits')
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    source: str = ""
+    network: Annotated[str, Field(min_length=1)] = "compact"
+    weights: Annotated[str, Field(min_length=1)] | None = None
+    # a list is the only sequence that TOML has
+    layers: Annotated[
+        tuple[Annotated[str, Field(strict=True, min_length=1)], ...],
+        Field(strict=False, min_length=1),
+        AfterValidator(_refuse_repeats),
+    ] = ("embedding",)
+    views: Literal["single", "flip"] = "single"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    image_size: Annotated[int, Field(ge=8, le=1024)] = 48
+    colour: bool = False
+    training: TrainingRecipe = TrainingRecipe()

@@ -1,0 +1,135 @@
+"""Recipes by name or by file, checked; the shipped ones are read from the installed package."""
+
+from __future__ import annotations
+
+import importlib.resources
+import tomllib
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import RecipeError
+from .feature import FeatureRecipe
+from .pipeline import PipelineRecipe
+from .problems import describe_problems
+from .suggestion import suggest
+
+RecipeKind = Literal["feature", "pipeline"]
+
+_MODELS: dict[RecipeKind, type[FeatureRecipe] | type[PipelineRecipe]] = {
+    "feature": FeatureRecipe,
+    "pipeline": PipelineRecipe,
+}
+_PACKAGES: dict[RecipeKind, str] = {"feature": "hybridfer.features", "pipeline": "hybridfer.pipelines"}
+
+
+def list_recipes(kind: RecipeKind) -> tuple[str, ...]:
+    """Name the recipes that ship with hybridfer.
+
+    Parameters
+    ----------
+    kind : {"feature", "pipeline"}
+        Which recipes.
+
+    Returns
+    -------
+    tuple of str
+        The names, sorted.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such kind of recipe.
+
+    Examples
+    --------
+    >>> "svm-rbf" in list_recipes("pipeline")
+    True
+    """
+    return tuple(sorted(_shipped(kind)))
+
+
+@overload
+def load_recipe(kind: Literal["feature"], recipe: str | Path | FeatureRecipe) -> FeatureRecipe: ...
+
+
+@overload
+def load_recipe(kind: Literal["pipeline"], recipe: str | Path | PipelineRecipe) -> PipelineRecipe: ...
+
+
+def load_recipe(kind: RecipeKind, recipe: str | Path | FeatureRecipe | PipelineRecipe) -> FeatureRecipe | PipelineRecipe:
+    """Read and check a recipe.
+
+    Parameters
+    ----------
+    kind : {"feature", "pipeline"}
+        Which kind of recipe is expected.
+    recipe : str, Path or recipe
+        The name of a shipped recipe, the path of a TOML file, or a recipe, which comes back as it is. A string is a
+        path if it ends in ``.toml`` or has a folder in it. A file without a ``name`` is named after itself, and a
+        relative ``weights`` path in it starts from the file's own folder.
+
+    Returns
+    -------
+    FeatureRecipe or PipelineRecipe
+        The recipe.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe or file, if the file is no TOML, or if it has an unknown key or a wrong value; the
+        message lists every wrong key.
+
+    Examples
+    --------
+    >>> load_recipe("pipeline", "forest").head
+    'forest'
+    """
+    shipped = _shipped(kind)
+    if isinstance(recipe, BaseModel):
+        return _of_kind(kind, recipe)
+    if isinstance(recipe, Path) or recipe.endswith(".toml") or "/" in recipe or "\\" in recipe:
+        return _read(kind, Path(recipe).expanduser(), folder=Path(recipe).expanduser().parent)
+    if recipe not in shipped:
+        raise RecipeError(
+            f"There is no {kind} recipe {recipe!r}; {suggest(recipe, shipped)} List them with "
+            f"list_recipes({kind!r}); a recipe of your own is given as a path that ends in .toml."
+        )
+    return _read(kind, shipped[recipe], folder=None)
+
+
+def _shipped(kind: RecipeKind) -> dict[str, Traversable]:
+    if kind not in _PACKAGES:
+        raise RecipeError(f"The kind of a recipe is one of {sorted(_PACKAGES)}; got {kind!r}.")
+    entries = importlib.resources.files(_PACKAGES[kind]).iterdir()
+    return {entry.name.removesuffix(".toml"): entry for entry in entries if entry.name.endswith(".toml")}
+
+
+def _of_kind(kind: RecipeKind, recipe: FeatureRecipe | PipelineRecipe) -> FeatureRecipe | PipelineRecipe:
+    if not isinstance(recipe, _MODELS[kind]):
+        raise RecipeError(f"Expected a {kind} recipe; got a {type(recipe).__name__} named {recipe.name!r}.")
+    return recipe
+
+
+def _read(kind: RecipeKind, file: Traversable, folder: Path | None) -> FeatureRecipe | PipelineRecipe:
+    table = {"name": file.name.removesuffix(".toml"), **_parse(file)}
+    weights = table.get("weights")
+    if folder is not None and isinstance(weights, str) and weights not in ("", "builtin"):
+        table["weights"] = str(folder / weights)
+    model = _MODELS[kind]
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        problems = describe_problems(error, model, table)
+        raise RecipeError("\n  ".join([f"{file} is not a valid {kind} recipe:", *problems])) from None
+
+
+def _parse(file: Traversable) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{file} could not be read: {error.strerror}. Expected the path of a TOML file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{file} is not a TOML file: {error}.") from error

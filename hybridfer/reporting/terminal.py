@@ -1,0 +1,166 @@
+"""The report as a table for the terminal: plain ASCII, aligned, no wider than the window."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+
+import click
+
+from hybridfer.evaluation import wording
+from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
+from hybridfer.evaluation.rows import Row, best_row
+from hybridfer.reporting.columns import (
+    GAP,
+    Column,
+    column_widths,
+    fit_columns,
+    part_spans,
+    span_width,
+    table_columns,
+)
+
+# lines longer than this are tiring to follow, however wide the window
+_WIDEST = 100
+_NAME = "pipeline"
+_P_VALUE = re.compile(r"p [<=] [\d.]+")
+# textwrap breaks at ASCII spaces only
+_HARD_SPACE = "\N{NO-BREAK SPACE}"
+
+Paint = Callable[..., str]
+
+
+def render_table(report: BenchmarkReport, width: int | None = None, colour: bool | None = None) -> str:
+    """Render the rows of a report as a table, and the verdict below it.
+
+    Within a feature recipe softmax comes first, then the heads, the best first. A star marks the best head where it
+    beats softmax beyond chance. In a narrow window the less important columns give way.
+
+    Parameters
+    ----------
+    report : BenchmarkReport
+        What to show.
+    width : int or None
+        Columns to fit into; None takes the terminal's, at most 100.
+    colour : bool or None
+        Whether to use ANSI colours; None does where standard output is a terminal and NO_COLOR is not set.
+
+    Returns
+    -------
+    str
+        Lines of text, ending in a newline.
+
+    See Also
+    --------
+    hybridfer.reporting.markdown.render_markdown : The whole report.
+    """
+    width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST) if width is None else width
+    paint = click.style if (_wants_colour() if colour is None else colour) else _unpainted
+    rows = [row for run in report.features for row in report.rows_of(run.recipe)]
+    name_width = max(len(_NAME), *(len(_row_name(row, starred=False)) for row in rows), 0)
+    columns = fit_columns(table_columns(report), rows, width - name_width)
+    lines = [
+        *_table(report, columns, rows, name_width, paint),
+        "",
+        *(paint(line, dim=True) for line in _legend(report, columns, width)),
+        *(paint(line, fg="yellow") for line in _wrapped(_warnings(rows), width)),
+        "",
+        *(paint(line, bold=True, fg="red" if report.leaks else None) for line in _wrapped([report.verdict], width)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(
+    report: BenchmarkReport, columns: Sequence[Column], rows: Sequence[Row], name_width: int, paint: Paint
+) -> list[str]:
+    """The headings, and a block of rows for each feature recipe."""
+    widths = column_widths(columns, rows)
+    parts = [columns[first].part.ljust(span_width(widths[first:last])) for first, last in part_spans(columns)]
+    titles = [column.title.rjust(width) for column, width in zip(columns, widths, strict=True)]
+    lines = [
+        paint(GAP.join([" " * name_width, *parts]).rstrip(), dim=True),
+        paint(GAP.join([_NAME.ljust(name_width), *titles]), dim=True),
+    ]
+    for run in report.features:
+        members = report.rows_of(run.recipe)
+        best = best_row(members)
+        lines.append(paint(run.recipe, bold=True) + paint(_describe(run), dim=True))
+        for row in members:
+            starred = row is best and row.versus_softmax is not None and row.versus_softmax.is_better
+            cells = [column.cell(row).rjust(width) for column, width in zip(columns, widths, strict=True)]
+            line = GAP.join([_row_name(row, starred).ljust(name_width), *cells])
+            lines.append(paint(line, bold=starred or None, fg=_row_colour(row)))
+    return lines
+
+
+def _row_name(row: Row, starred: bool) -> str:
+    """A row's name, behind room for the star."""
+    return f"{'*' if starred else ' '} {row.pipeline}"
+
+
+def _row_colour(row: Row) -> str | None:
+    """Green for better than softmax beyond chance, red for worse."""
+    if row.versus_softmax is None:
+        return None
+    return "green" if row.versus_softmax.is_better else "red" if row.versus_softmax.is_worse else None
+
+
+def _describe(run: FeatureRun) -> str:
+    """What stands behind a feature recipe, in a few words."""
+    network = "" if run.network == run.recipe else f"{run.network}, "
+    return f": {network}{run.parameters:,} parameters, {run.n_features:,} features of {' + '.join(run.layers)}"
+
+
+def _legend(report: BenchmarkReport, columns: Sequence[Column], width: int) -> list[str]:
+    """What the headings mean, of the columns that are shown."""
+    titles = {column.title for column in columns}
+    compared = sum(row.versus_softmax is not None for row in report.rows)
+    meanings = {
+        "accuracy": "% of the images" + (", with Wilson's 95 % interval" if "accuracy [95 %]" in titles else ""),
+        "F1": "macro-F1" if "F1" in titles else "",
+        "vs softmax": "points of accuracy above the softmax of the same CNN",
+        "p (Holm)": f"exact McNemar test, corrected for {wording.count(compared, 'comparison')}" if compared else "",
+        "whole split": _about_twins(report.dataset.twins),
+        "seconds": "search, fit and prediction" if "seconds" in titles else "",
+        "*": "the best of its CNN, and better than softmax beyond chance" if _any_better(report) else "",
+    }
+    return [
+        line
+        for name, meaning in meanings.items()
+        for line in textwrap.wrap(meaning, width, initial_indent=f"{name:<13}", subsequent_indent=" " * 13)
+    ]
+
+
+def _about_twins(twins: int) -> str:
+    """Why the whole split is not what decides."""
+    return f"with the {wording.count(twins, 'image')} whose pixels are in train or validation too" if twins else ""
+
+
+def _any_better(report: BenchmarkReport) -> bool:
+    """Whether a head beats softmax beyond chance."""
+    return any(row.versus_softmax is not None and row.versus_softmax.is_better for row in report.rows)
+
+
+def _warnings(rows: Sequence[Row]) -> list[str]:
+    """What the reader should know of single rows."""
+    return [f"warning: {row.name}: {warning}" for row in rows for warning in row.warnings]
+
+
+def _wrapped(paragraphs: Sequence[str], width: int) -> list[str]:
+    """Break paragraphs into lines, but no p-value."""
+    bound = [_P_VALUE.sub(lambda found: found.group().replace(" ", _HARD_SPACE), text) for text in paragraphs]
+    return [line.replace(_HARD_SPACE, " ") for text in bound for line in textwrap.wrap(text, width)]
+
+
+def _wants_colour() -> bool:
+    """Whether standard output is a terminal whose user has not asked for no colours (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _unpainted(text: str, **_: object) -> str:
+    """Leave a text as it is."""
+    return text

@@ -1,0 +1,45 @@
+"""Files that exist wholly or not at all: written aside, synced to disk, then moved to their name."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PARTIAL = ".partial"
+
+
+@contextmanager
+def aside(folder: Path) -> Iterator[Path]:
+    """Lend the path of an unfinished file in `folder`; what was not sealed by the end is removed."""
+    partial = folder / f"{uuid.uuid4().hex}{PARTIAL}"
+    try:
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def seal(partial: Path, target: Path) -> None:
+    """Move a finished file to its name so that it survives a power cut: contents first, then the folder's entry."""
+    sync(partial)
+    os.replace(partial, target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Flush a file's contents, or a folder's entries, to the disk; h5py's close does not."""
+    if path.is_dir() and os.name == "nt":
+        # Windows cannot open a folder; NTFS journals its entries.
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """List the unfinished files that killed writers left in `folder`."""
+    return sorted(folder.glob(f"*{PARTIAL}"))

@@ -1,0 +1,7 @@
+"""Training: the CNN is fitted, end to end, on images that live on the device."""
+
+from .augmentation import Augmentation
+from .classifier import CNNClassifier
+from .train import recipe_classifier, remembered_path, train_network, trained_once
+
+__all__ = ["Augmentation", "CNNClassifier", "recipe_classifier", "remembered_path", "train_network", "trained_once"]

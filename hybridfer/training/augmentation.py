@@ -1,0 +1,102 @@
+"""Random changes to whole batches of training images, on the device they live on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far an image may be changed; each amount is drawn anew for each image, uniformly.
+
+    Attributes
+    ----------
+    flip : bool
+        Mirror with probability one half.
+    rotation : float
+        At most this many degrees either way.
+    shift : float
+        At most this fraction of the side, in each direction.
+    scale : float
+        Enlarge or shrink by at most this fraction.
+    shear : float
+        Shear by at most this fraction of the height.
+    brightness : float
+        Add at most this much, in units of the pixel range.
+    contrast : float
+        Multiply the distance from the image's mean by 1 plus or minus at most this.
+    erasing : float
+        Probability of painting a rectangle of 2 to 20 % of the area with the image's mean (Zhong et al., 2020).
+
+    Examples
+    --------
+    >>> import torch
+    >>> batch = torch.rand(4, 1, 48, 48)
+    >>> Augmentation(flip=True, rotation=10)(batch, torch.Generator().manual_seed(0)).shape
+    torch.Size([4, 1, 48, 48])
+    """
+
+    flip: bool = False
+    rotation: float = 0.0
+    shift: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    erasing: float = 0.0
+
+    def __call__(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Change a batch (n, c, h, w) of floats in [0, 1]; the shape and range stay."""
+        if any((self.rotation, self.shift, self.scale, self.shear)):
+            batch = self._moved(batch, generator)
+        elif self.flip:
+            mirrored = _uniform(len(batch), 1.0, generator, batch) < 0
+            batch = torch.where(mirrored.view(-1, 1, 1, 1), batch.flip(3), batch)
+        if self.brightness or self.contrast:
+            batch = self._relit(batch, generator)
+        return self._erased(batch, generator) if self.erasing else batch
+
+    def _moved(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Flip, rotate, shift, scale and shear in one resampling, so that an image is blurred once."""
+        n = len(batch)
+        angle = _uniform(n, math.radians(self.rotation), generator, batch)
+        zoom = 1 + _uniform(n, self.scale, generator, batch)
+        shear = _uniform(n, self.shear, generator, batch)
+        mirror = torch.where((_uniform(n, 1.0, generator, batch) < 0) & self.flip, -1.0, 1.0)
+        cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
+        # grid coordinates run over [-1, 1], so a shift by a fraction of the side is twice that
+        across, down = (_uniform(n, 2 * self.shift, generator, batch) for _ in range(2))
+        top = torch.stack((mirror * cos, mirror * (shear * cos - sin), across), dim=1)
+        bottom = torch.stack((sin, shear * sin + cos, down), dim=1)
+        grid = torch.nn.functional.affine_grid(torch.stack((top, bottom), dim=1), list(batch.shape), align_corners=False)
+        return torch.nn.functional.grid_sample(batch, grid, padding_mode="border", align_corners=False)
+
+    def _relit(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        gain = 1 + _uniform(len(batch), self.contrast, generator, batch).view(-1, 1, 1, 1)
+        offset = _uniform(len(batch), self.brightness, generator, batch).view(-1, 1, 1, 1)
+        mean = batch.mean(dim=(1, 2, 3), keepdim=True)
+        return ((batch - mean) * gain + mean + offset).clamp(0, 1)
+
+    def _erased(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        n, _, height, width = batch.shape
+        area = 0.11 + _uniform(n, 0.09, generator, batch)
+        # sides differ by a factor of at most 3.3, as in the paper
+        ratio = torch.exp(_uniform(n, math.log(3.3), generator, batch))
+        tall, wide = torch.sqrt(area * ratio) / 2, torch.sqrt(area / ratio) / 2
+        row, column = (0.5 + _uniform(n, 0.5, generator, batch) for _ in range(2))
+        rows = (torch.arange(height, device=batch.device) + 0.5) / height
+        columns = (torch.arange(width, device=batch.device) + 0.5) / width
+        inside = ((rows - row[:, None]).abs() < tall[:, None])[:, :, None] & (
+            (columns - column[:, None]).abs() < wide[:, None]
+        )[:, None, :]
+        chosen = _uniform(n, 0.5, generator, batch) + 0.5 < self.erasing
+        mask = (inside & chosen[:, None, None])[:, None]
+        return torch.where(mask, batch.mean(dim=(1, 2, 3), keepdim=True), batch)
+
+
+def _uniform(n: int, bound: float, generator: torch.Generator, like: torch.Tensor) -> torch.Tensor:
+    """Draw n numbers from [-bound, bound) on the device of another tensor."""
+    return (torch.rand(n, generator=generator, device=like.device) * 2 - 1) * bound

@@ -1,0 +1,133 @@
+"""A checkpoint after each epoch, from which a killed training goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from skorch.callbacks import Callback
+from skorch.history import History
+
+from ..errors import WeightsError
+
+FORMAT = 1
+
+
+class EpochCheckpoint(Callback):
+    """Writes everything that the next epoch depends on: weights, optimiser, schedule, generators, early stopping.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced after each epoch, in one step.
+    fingerprint : str
+        Names the training: its data, its recipe, its network. A checkpoint of another training is refused.
+    """
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self.path = path
+        self.fingerprint = fingerprint
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Write the state aside, sync it and move it over the last one."""
+        state = {
+            "format": FORMAT,
+            "fingerprint": self.fingerprint,
+            "module": net.module_.state_dict(),
+            "optimizer": net.optimizer_.state_dict(),
+            "history": net.history.to_list(),
+            "generators": _generator_states(net),
+            "callbacks": {name: _callback_state(callback) for name, callback in net.callbacks_},
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}.", delete=False) as partial:
+            torch.save(state, partial)
+            partial.flush()
+            os.fsync(partial.fileno())
+        os.replace(partial.name, self.path)
+
+    def load(self) -> dict[str, Any] | None:
+        """Read the checkpoint if there is one.
+
+        Raises
+        ------
+        WeightsError
+            If it is damaged or belongs to another training.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            fingerprint, version = state["fingerprint"], state["format"]
+        except Exception as error:
+            raise WeightsError(
+                f"{self.path} is no readable checkpoint ({error}). Remove it to train from the start."
+            ) from error
+        if version != FORMAT or fingerprint != self.fingerprint:
+            raise WeightsError(
+                f"{self.path} belongs to another training: its data, network or recipe differ. "
+                "Remove it, or train without resuming."
+            )
+        return state
+
+
+class Resume(Callback):
+    """Puts a checkpoint's state into a net whose training is about to begin; must be the last callback."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.state = state
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Restore what other callbacks have just set up."""
+        for name, callback in net.callbacks_:
+            _restore_callback(callback, self.state["callbacks"].get(name, {}))
+
+
+def restore(net: Any, state: dict[str, Any]) -> None:
+    """Put weights, optimiser, history and generators of a checkpoint into an initialised net."""
+    net.module_.load_state_dict(state["module"])
+    net.optimizer_.load_state_dict(state["optimizer"])
+    net.history_ = History(state["history"])
+    torch.set_rng_state(state["generators"]["global"])
+    net.module_.generator.set_state(state["generators"]["module"])
+    device = net.module_.generator.device
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["generators"]["cuda"], device)
+
+
+def _generator_states(net: Any) -> dict[str, torch.Tensor]:
+    generator = net.module_.generator
+    states = {"global": torch.get_rng_state(), "module": generator.get_state()}
+    if generator.device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(generator.device)
+    return states
+
+
+# attributes of skorch's callbacks that carry over from one epoch to the next
+CARRIED = ("misses_", "dynamic_threshold_", "best_model_weights_", "best_epoch_", "batch_idx_")
+
+
+def _callback_state(callback: Any) -> dict[str, Any]:
+    state = {name: getattr(callback, name) for name in CARRIED if hasattr(callback, name)}
+    if "dynamic_threshold_" in state:
+        state["dynamic_threshold_"] = float(state["dynamic_threshold_"])
+    if hasattr(callback, "lr_scheduler_"):
+        state["schedule"] = _plain(callback.lr_scheduler_.state_dict())
+    return state
+
+
+def _restore_callback(callback: Any, state: dict[str, Any]) -> None:
+    for name, value in state.items():
+        if name == "schedule":
+            callback.lr_scheduler_.load_state_dict(value)
+        else:
+            setattr(callback, name, value)
+
+
+def _plain(state: dict[str, Any]) -> dict[str, Any]:
+    """Keep the numbers of a schedule; its functions are rebuilt by its constructor and cannot be loaded safely."""
+    kinds = (int, float, str, bool, list, type(None))
+    return {name: value for name, value in state.items() if isinstance(value, kinds)}

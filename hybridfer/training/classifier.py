@@ -1,0 +1,357 @@
+"""CNNClassifier: the end-to-end CNN as a scikit-learn classifier."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.helper import predefined_split
+
+from ..digest import image_digests
+from ..errors import RecipeError
+from ..image_arrays import as_images
+from ..networks import Embedder, Network, Preprocessing, catalogue_network, choose_device, choose_precision
+from .augmentation import Augmentation
+from .batches import DeviceBatches, DeviceImages
+from .checkpoint import EpochCheckpoint, Resume, restore
+from .net import ImageNet, TrainedModule
+from .progress import TrainingBar
+from .schedules import build_schedule
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+
+
+class CNNClassifier(ClassifierMixin, BaseEstimator):
+    """A CNN of the catalogue, trained end to end, with its own softmax: the baseline that every head is compared with.
+
+    Parameters
+    ----------
+    network : str
+        A name that `hybridfer.list_networks` gives.
+    network_arguments : dict, optional
+        The network's own arguments, such as ``{"dropout": 0.3}``.
+    image_size : int or tuple of (h, w)
+        Images are resized to this many pixels a side.
+    colour : bool
+        Three channels instead of one.
+    standardize : {"none", "image"}
+        Whether each image is brought to mean 0 and standard deviation 1.
+    optimizer : {"adam", "adamw", "sgd"}
+        Which optimiser.
+    learning_rate : float
+        The highest learning rate of the schedule.
+    momentum, nesterov : float, bool
+        For ``"sgd"``.
+    weight_decay : float
+        L2 penalty (decoupled for ``"adamw"``).
+    max_epochs : int
+        Passes over the training images, at most.
+    batch_size : int
+        Images a step.
+    schedule : {"constant", "plateau", "cosine", "one-cycle"}
+        How the learning rate moves. ``"plateau"`` halves it when the validation loss has not fallen for 4 epochs.
+    patience : int, optional
+        Stop when the validation loss has not fallen for this many epochs, and restore the best weights. Without it all
+        epochs are run and the last weights kept.
+    label_smoothing : float
+        Share of the target that is spread over all classes.
+    class_weight : "balanced" or dict of class to float, optional
+        Weights of the classes in the loss.
+    augmentation : dict, optional
+        Fields of `hybridfer.training.Augmentation`, such as ``{"flip": True, "rotation": 10}``.
+    validation_fraction : float
+        Share of the training images held out, stratified, when `fit` is given no validation images. 0 holds out none.
+    device, precision : str
+        As for `CNNFeaturizer`; ``precision="bf16"`` may be asked for on CPUs that have it. Training knows no fp16.
+    checkpoint : str or Path, optional
+        File that is replaced after each epoch.
+    resume : bool
+        Go on from `checkpoint` if it exists.
+    verbose : int
+        1 shows a bar on a terminal.
+    random_state : int, RandomState or None
+        Seeds weights, shuffling, augmentation and dropout. Two CPU runs with one integer and one number of threads are
+        identical.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels seen in `fit`.
+    network_ : Network
+        The trained network.
+    history_ : list of dict
+        One entry an epoch: ``train_loss``, ``train_accuracy``, ``valid_loss``, ``valid_accuracy``, ``learning_rate``,
+        ``dur`` in seconds.
+    n_features_in_ : int
+        Length of the second axis of X in `fit`.
+
+    Examples
+    --------
+    >>> from hybridfer import CNNClassifier, make_faces
+    >>> faces = make_faces(140, image_size=24, random_state=0)
+    >>> X, y = faces.arrays("train")
+    >>> cnn = CNNClassifier("tiny", image_size=24, max_epochs=1, validation_fraction=0, verbose=0).fit(X, y)
+    >>> cnn.predict_proba(X[:2]).shape
+    (2, 7)
+    """
+
+    def __init__(
+        self,
+        network: str = "compact",
+        *,
+        network_arguments: dict[str, Any] | None = None,
+        image_size: int | tuple[int, int] = 48,
+        colour: bool = False,
+        standardize: Literal["none", "image"] = "none",
+        optimizer: Literal["adam", "adamw", "sgd"] = "adam",
+        learning_rate: float = 1e-3,
+        momentum: float = 0.9,
+        nesterov: bool = True,
+        weight_decay: float = 0.0,
+        max_epochs: int = 30,
+        batch_size: int = 128,
+        schedule: Literal["constant", "plateau", "cosine", "one-cycle"] = "constant",
+        patience: int | None = None,
+        label_smoothing: float = 0.0,
+        class_weight: Literal["balanced"] | dict[Any, float] | None = None,
+        augmentation: dict[str, Any] | None = None,
+        validation_fraction: float = 0.1,
+        device: str = "auto",
+        precision: str = "auto",
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
+        verbose: int = 1,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.network = network
+        self.network_arguments = network_arguments
+        self.image_size = image_size
+        self.colour = colour
+        self.standardize = standardize
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.schedule = schedule
+        self.patience = patience
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.augmentation = augmentation
+        self.validation_fraction = validation_fraction
+        self.device = device
+        self.precision = precision
+        self.checkpoint = checkpoint
+        self.resume = resume
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X: NDArray, y: Sequence[Any] | NDArray, *, validation: tuple[NDArray, NDArray] | None = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : ndarray
+            Images in any layout that `CNNFeaturizer` takes.
+        y : array-like of shape (n,)
+            Labels of any kind.
+        validation : tuple of (X, y), optional
+            Images and labels to watch, for early stopping and the plateau schedule; they are never trained on. Without
+            it, `validation_fraction` of X is held out.
+
+        Returns
+        -------
+        self
+        """
+        self._check_parameters()
+        X, y = validate_data(self, X, y, allow_nd=True)
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        images = as_images(X)
+        seed = self._seed()
+        train, valid = self._split(images, labels, validation, seed)
+        self._train(train, valid, seed)
+        return self
+
+    def predict_proba(self, X: NDArray) -> NDArray[np.float64]:
+        """Return the softmax, of shape (n, n_classes), columns as in `classes_`."""
+        check_is_fitted(self)
+        X = validate_data(self, X, allow_nd=True, reset=False)
+        embedder = Embedder(self.network_, ["logits"], device=self.device, precision=self.precision)
+        logits = torch.from_numpy(embedder.embed(as_images(X))["logits"])
+        return torch.softmax(logits.double(), dim=1).numpy()
+
+    def predict(self, X: NDArray) -> NDArray:
+        """Return the most probable class of each image, of shape (n,)."""
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """Parameters that the weights depend on, as plain values."""
+        aside = {"device", "checkpoint", "resume", "verbose"}
+        recipe = {name: value for name, value in self.get_params(deep=False).items() if name not in aside}
+        if isinstance(self.class_weight, Mapping):
+            recipe["class_weight"] = {str(label): weight for label, weight in self.class_weight.items()}
+        recipe["random_state"] = int(self.random_state) if isinstance(self.random_state, int | np.integer) else None
+        return recipe
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, int | np.integer):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _check_parameters(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise RecipeError(f"optimizer must be among {list(OPTIMIZERS)}; got {self.optimizer!r}.")
+        if self.precision == "fp16":
+            raise RecipeError("precision must be 'auto', 'fp32' or 'bf16' in training; got 'fp16'.")
+        for name in ("max_epochs", "batch_size"):
+            if not isinstance(getattr(self, name), int | np.integer) or getattr(self, name) < 1:
+                raise RecipeError(f"{name} must be a positive integer; got {getattr(self, name)!r}.")
+        if not 0 <= self.validation_fraction < 1:
+            raise RecipeError(f"validation_fraction must lie in [0, 1); got {self.validation_fraction!r}.")
+
+    def _split(
+        self, images: NDArray, labels: NDArray, validation: tuple[NDArray, NDArray] | None, seed: int
+    ) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray] | None]:
+        if validation is not None:
+            watched, targets = np.asarray(validation[0]), np.asarray(validation[1])
+            unknown = np.setdiff1d(targets, self.classes_)
+            if len(unknown):
+                raise ValueError(f"validation has the labels {unknown.tolist()}, which y does not have.")
+            return (images, labels), (as_images(watched), np.searchsorted(self.classes_, targets))
+        if self.validation_fraction == 0:
+            if self.patience is not None or self.schedule == "plateau":
+                raise RecipeError(
+                    "patience and the plateau schedule need validation images: set validation_fraction above 0."
+                )
+            return (images, labels), None
+        train, valid = train_test_split(
+            np.arange(len(labels)), test_size=self.validation_fraction, stratify=labels, random_state=seed
+        )
+        return (images[train], labels[train]), (images[valid], labels[valid])
+
+    def _train(self, train: tuple[NDArray, NDArray], valid: tuple[NDArray, NDArray] | None, seed: int) -> None:
+        device = choose_device(self.device)
+        devices = [device] if device.type == "cuda" else []
+        fingerprint = self._fingerprint(train, valid, seed)
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            network = self._untrained_network(seed)
+            net = self._build_net(network, train, valid, device, seed, fingerprint)
+            self._run(net, DeviceImages(*train, device))
+        self.history_ = _plain_history(net.history)
+        seen = [train[0]] + ([valid[0]] if valid is not None else [])
+        self.network_ = replace(
+            network,
+            module=net.module_.module.to("cpu", memory_format=torch.contiguous_format).eval(),
+            classes=tuple(str(label) for label in self.classes_),
+            training=self.recipe,
+            history=tuple(self.history_),
+            trained_on=np.unique(np.concatenate([image_digests(images) for images in seen])),
+        )
+
+    def _untrained_network(self, seed: int) -> Network:
+        size = self.image_size if isinstance(self.image_size, Sequence) else (self.image_size, self.image_size)
+        preprocessing = Preprocessing((int(size[0]), int(size[1])), 3 if self.colour else 1, self.standardize)
+        return catalogue_network(
+            self.network,
+            n_classes=len(self.classes_),
+            preprocessing=preprocessing,
+            random_state=seed,
+            arguments=self.network_arguments,
+        )
+
+    def _build_net(
+        self,
+        network: Network,
+        train: tuple[NDArray, NDArray],
+        valid: tuple[NDArray, NDArray] | None,
+        device: torch.device,
+        seed: int,
+        fingerprint: str,
+    ) -> ImageNet:
+        generator = torch.Generator(device).manual_seed(seed)
+        augmentation = Augmentation(**self.augmentation) if self.augmentation else None
+        precision = choose_precision(self.precision, device)
+        module = TrainedModule(network.module, network.preprocessing, augmentation, precision, generator)
+        steps = len(DeviceBatches(DeviceImages(*train, torch.device("cpu")), self.batch_size))
+        sgd = {"optimizer__momentum": self.momentum, "optimizer__nesterov": self.nesterov and self.momentum > 0}
+        net = ImageNet(
+            module.to(memory_format=torch.channels_last),
+            criterion=torch.nn.CrossEntropyLoss,
+            criterion__label_smoothing=self.label_smoothing,
+            criterion__weight=self._loss_weights(train[1]),
+            optimizer=OPTIMIZERS[self.optimizer],
+            lr=self.learning_rate,
+            optimizer__weight_decay=self.weight_decay,
+            **(sgd if self.optimizer == "sgd" else {}),
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            iterator_train=DeviceBatches,
+            iterator_train__generator=generator,
+            iterator_valid=DeviceBatches,
+            train_split=predefined_split(DeviceImages(*valid, device)) if valid is not None else None,
+            callbacks=self._callbacks(steps, len(train[1]), fingerprint),
+            device=str(device),
+            verbose=0,
+        )
+        return net.initialize()
+
+    def _callbacks(self, steps: int, images: int, fingerprint: str) -> list[tuple[str, Callback]]:
+        callbacks: list[tuple[str, Callback]] = []
+        if self.verbose:
+            callbacks.append(("bar", TrainingBar(self.max_epochs, images)))
+        schedule = build_schedule(self.schedule, self.learning_rate, self.max_epochs, steps)
+        if schedule is not None:
+            callbacks.append(("schedule", schedule))
+        if self.checkpoint is not None:
+            callbacks.append(("checkpoint", EpochCheckpoint(Path(self.checkpoint), fingerprint)))
+        if self.patience is not None:
+            callbacks.append(("early_stopping", EarlyStopping(monitor="valid_loss", patience=self.patience, load_best=True)))
+        return callbacks
+
+    def _run(self, net: ImageNet, train: DeviceImages) -> None:
+        state = dict(net.callbacks_)["checkpoint"].load() if self.resume and self.checkpoint is not None else None
+        if state is not None:
+            restore(net, state)
+            net.callbacks_.append(("resume", Resume(state)))
+        net.train_on(train, epochs=self.max_epochs - len(net.history))
+
+    def _loss_weights(self, labels: NDArray) -> torch.Tensor | None:
+        if self.class_weight is None:
+            return None
+        weights = self.class_weight
+        if isinstance(weights, Mapping):
+            weights = {int(np.flatnonzero(self.classes_ == label)[0]): weights.get(label, 1.0) for label in self.classes_}
+        present = np.arange(len(self.classes_))
+        return torch.as_tensor(compute_class_weight(weights, classes=present, y=labels), dtype=torch.float32)
+
+    def _fingerprint(self, train: tuple[NDArray, NDArray], valid: tuple[NDArray, NDArray] | None, seed: int) -> str:
+        sha = hashlib.sha256(json.dumps([self.recipe, seed], sort_keys=True, default=str).encode())
+        for images, labels in filter(None, (train, valid)):
+            sha.update(image_digests(images).tobytes())
+            sha.update(np.ascontiguousarray(labels, dtype=np.int64).tobytes())
+        return sha.hexdigest()
+
+
+def _plain_history(history: Any) -> list[dict[str, Any]]:
+    kept = ("epoch", "dur", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "learning_rate")
+    return [{name: epoch[name] for name in kept if name in epoch} for epoch in history]

@@ -1,0 +1,95 @@
+"""The training loop: skorch's, without its synchronisation of the device after each batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import EpochTimer
+from torch import nn
+
+from ..networks import Preprocessing
+from ..networks.device import autocast
+from .augmentation import Augmentation
+
+
+class TrainedModule(nn.Module):
+    """A network with its preprocessing in front and, while it trains, its augmentation.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network itself.
+    preprocessing : Preprocessing
+        Applied to each batch of pixels.
+    augmentation : Augmentation or None
+        Applied in training mode, before the standardisation.
+    precision : {"fp32", "bf16"}
+        Arithmetic of the network's matrix products.
+    generator : torch.Generator
+        Draws the augmentation.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        preprocessing: Preprocessing,
+        augmentation: Augmentation | None,
+        precision: str,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.preprocessing = preprocessing
+        self.augmentation = augmentation
+        self.precision = precision
+        self.generator = generator
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Turn pixels as they are stored into float32 logits (n, n_classes)."""
+        with torch.no_grad():
+            pixels = self.preprocessing.resized(images)
+            if self.training and self.augmentation is not None:
+                pixels = self.augmentation(pixels, self.generator)
+            pixels = self.preprocessing.standardized(pixels).contiguous(memory_format=torch.channels_last)
+        with autocast(self.precision, pixels.device):
+            return self.module(pixels).float()
+
+
+class ImageNet(NeuralNet):
+    """skorch's loop over batches that are already on the device; losses are read back once an epoch."""
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Any]]:
+        return [("epoch_timer", EpochTimer())]
+
+    def run_single_epoch(self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any) -> None:
+        """Run one pass and record its mean loss, its accuracy and, when training, the learning rate it ended with."""
+        if iterator is None:
+            return
+        seen, loss, correct = 0, 0.0, 0.0
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            labels = batch[1]
+            seen += len(labels)
+            loss = loss + step["loss"].detach() * len(labels)
+            correct = correct + (step["y_pred"].detach().argmax(dim=1) == labels).sum()
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        self.history.record(f"{prefix}_loss", float(loss) / seen)
+        self.history.record(f"{prefix}_accuracy", float(correct) / seen)
+        if training:
+            self.history.record("learning_rate", self.optimizer_.param_groups[0]["lr"])
+
+    def train_on(self, dataset: Any, epochs: int) -> None:
+        """Train for some epochs, until early stopping; a user's own interruption goes on up."""
+        self.notify("on_train_begin", X=dataset, y=None)
+        try:
+            self.fit_loop(dataset, epochs=epochs)
+        except KeyboardInterrupt:
+            # skorch's early stopping speaks by this exception too
+            stopping = dict(self.callbacks_).get("early_stopping")
+            if stopping is None or stopping.misses_ < stopping.patience:
+                raise
+        self.notify("on_train_end", X=dataset, y=None)

@@ -1,0 +1,116 @@
+"""From a dataset and a recipe to a trained network, once: the same training is never done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from ..datasets import Dataset
+from ..digest import image_digests
+from ..home import home
+from ..networks import Network, load_network, save_network
+from ..recipes import FeatureRecipe
+from .classifier import CNNClassifier
+
+
+def train_network(
+    dataset: Dataset,
+    recipe: FeatureRecipe,
+    *,
+    device: str = "auto",
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    verbose: int = 1,
+) -> Network:
+    """Train a recipe's network on a dataset's train split, watching its validation split.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With splits train and validation; the test split is not looked at.
+    recipe : FeatureRecipe
+        Its ``network``, ``image_size``, ``colour`` and ``training`` are used.
+    device : str
+        As for `CNNClassifier`.
+    checkpoint, resume : path, bool
+        Replaced after each epoch; gone on from.
+    verbose : int
+        1 shows a bar on a terminal.
+
+    Returns
+    -------
+    Network
+        With the dataset's class names, the training's history and the digests of all images it has seen.
+    """
+    present = np.unique(dataset.split("train").labels)
+    classifier = recipe_classifier(recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=verbose)
+    weights = classifier.class_weight
+    if isinstance(weights, dict):
+        classifier.set_params(class_weight={dataset.classes.index(name): value for name, value in weights.items()})
+    classifier.fit(*dataset.arrays("train"), validation=dataset.arrays("validation"))
+    return replace(classifier.network_, classes=tuple(dataset.classes[label] for label in present))
+
+
+def recipe_classifier(recipe: FeatureRecipe, **parameters: Any) -> CNNClassifier:
+    """Build the untrained classifier that a feature recipe describes."""
+    return CNNClassifier(
+        recipe.network,
+        image_size=recipe.image_size,
+        colour=recipe.colour,
+        **{**recipe.training.to_params(), **parameters},
+    )
+
+
+def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
+    """Return the network that fitting a classifier on images gives, from memory if this very training was done before.
+
+    The memory is a folder of weights files, named after the images, their labels and every parameter that the weights
+    depend on; of several processes that ask for one training, one does it and the others wait.
+
+    Parameters
+    ----------
+    classifier : CNNClassifier
+        Not fitted; with an integer ``random_state``.
+    X, y : ndarray
+        As for its `fit`.
+
+    Returns
+    -------
+    Network
+    """
+    path = home() / "weights" / f"{classifier.network}-{_training_digest(classifier, X, y)[:32]}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
+        if not path.exists():
+            classifier.fit(X, y)
+            save_network(classifier.network_, path)
+    return load_network(path)
+
+
+def remembered_path(recipe: FeatureRecipe, dataset: Dataset) -> Path:
+    """Name the file of a recipe's training on a dataset, so that the same training is found again."""
+    classifier = recipe_classifier(recipe)
+    sha = hashlib.sha256(json.dumps(dataset.classes).encode())
+    for split in ("train", "validation"):
+        sha.update(_training_digest(classifier, *dataset.arrays(split)).encode())
+    return home() / "weights" / f"{recipe.name}-{sha.hexdigest()[:12]}.safetensors"
+
+
+def _training_digest(classifier: CNNClassifier, X: NDArray, y: NDArray) -> str:
+    sha = hashlib.sha256(json.dumps(classifier.recipe, sort_keys=True, default=str).encode())
+    # sorted, as the order in which images stand in a fold is no part of what they are; labels go with their image
+    digests = image_digests(X)
+    labels = np.unique(y, return_inverse=True)
+    order = np.lexsort((labels[1], digests))
+    sha.update(digests[order].tobytes())
+    sha.update(labels[1][order].tobytes())
+    sha.update("\0".join(map(str, labels[0])).encode())
+    return sha.hexdigest()

@@ -1,0 +1,1 @@
+"""Pipeline recipes, one TOML file each: scaler, head, its parameters and its search grid."""

@@ -1,0 +1,121 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hybridfer.datasets import Dataset, Problem, make_faces
+from hybridfer.errors import DatasetError
+
+
+@pytest.fixture(scope="module")
+def only_train():
+    faces = make_faces(140, random_state=1)
+    return replace(faces, splits=np.full(len(faces), "train"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"images": np.zeros((84, 48, 48), dtype=np.float32)}, "images must be uint8"),
+        ({"images": np.zeros((84, 48, 48, 2), dtype=np.uint8)}, "images must be uint8"),
+        ({"labels": np.zeros(83, dtype=np.int64)}, "labels must be one integer for each of 84"),
+        ({"labels": np.full(84, 7)}, "labels must be positions in 7 classes"),
+        ({"labels": np.full(84, -2)}, "labels must be positions in 7 classes"),
+        ({"splits": np.full(84, "dev")}, "splits must be among"),
+        ({"names": np.arange(84)}, "names must be one string"),
+        ({"classes": ("happy",) * 7}, "classes must differ"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(faces, change, told):
+    with pytest.raises(DatasetError, match=told):
+        replace(faces, **change)
+
+
+def test_size_and_channels_are_those_of_the_images(faces):
+    colour = replace(faces, images=np.zeros((84, 40, 50, 3), dtype=np.uint8))
+    assert (len(faces), faces.image_size, faces.channels) == (84, (48, 48), 1)
+    assert (colour.image_size, colour.channels) == ((40, 50), 3)
+
+
+def test_a_subset_is_taken_by_mask_positions_or_slice(faces):
+    happy = faces.labels == 3
+    assert np.array_equal(faces.subset(happy).images, faces.subset(np.flatnonzero(happy)).images)
+    assert set(faces.subset(happy).labels.tolist()) == {3}
+    assert faces.subset(slice(2, 5)).names.tolist() == faces.names[2:5].tolist()
+    assert len(faces.subset([])) == 0
+
+
+def test_a_split_that_is_missing_is_an_error_that_names_those_that_exist(only_train):
+    assert only_train.has_split("train")
+    assert not only_train.has_split("test")
+    with pytest.raises(DatasetError, match="no 'test' split; it has train"):
+        only_train.split("test")
+
+
+def test_arrays_are_the_images_and_labels_of_a_split(faces):
+    X, y = faces.arrays("test")
+    assert np.array_equal(X, faces.images[faces.splits == "test"])
+    assert np.array_equal(y, faces.labels[faces.splits == "test"])
+
+
+def test_counts_tell_every_class_of_every_split_and_unlabelled_images(faces):
+    counts = faces.counts()
+    assert sum(sum(row.values()) for row in counts.values()) == 84
+    assert counts["train"]["happy"] == np.sum((faces.splits == "train") & (faces.labels == 3))
+    unlabelled = replace(faces, labels=np.where(faces.splits == "test", -1, faces.labels))
+    assert unlabelled.counts()["test"]["unknown"] == np.sum(faces.splits == "test")
+    assert "unknown" not in unlabelled.counts()["train"]
+
+
+def test_validation_is_carved_from_train_in_proportion_and_repeatably(only_train):
+    carved = only_train.with_validation(0.2, random_state=5)
+    assert set(carved.counts()["validation"].values()) == {4}
+    assert set(carved.counts()["train"].values()) == {16}
+    assert np.array_equal(carved.splits, only_train.with_validation(0.2, random_state=5).splits)
+    assert not np.array_equal(carved.splits, only_train.with_validation(0.2, random_state=6).splits)
+    assert np.array_equal(carved.images, only_train.images)
+
+
+def test_an_existing_validation_split_is_left_alone(faces):
+    assert faces.with_validation() is faces
+
+
+def test_validation_cannot_be_carved_where_a_class_has_one_image(only_train):
+    keep = (only_train.labels != 1) | (np.cumsum(only_train.labels == 1) == 1)
+    with pytest.raises(DatasetError, match=r"at least 2 train images of each class; 'disgust' has 1"):
+        only_train.subset(keep).with_validation()
+
+
+def test_validation_cannot_be_carved_without_train(faces):
+    with pytest.raises(DatasetError, match="no 'train' split"):
+        faces.split("test").with_validation()
+
+
+def test_too_small_a_fraction_is_told_in_plain_words(only_train):
+    with pytest.raises(DatasetError, match="No validation split can be carved"):
+        only_train.with_validation(0.01)
+
+
+def test_digests_are_computed_once(faces):
+    assert faces.digests is faces.digests
+    assert faces.digests.shape == (84,)
+
+
+def test_the_summary_shows_counts_and_problems(faces):
+    text = replace(faces, problems=(Problem("a.jpg", "is no readable image"),)).summary()
+    assert "84 grey images of 48x48" in text
+    assert "surprise" in text
+    assert "1 problem" in text
+
+
+def test_a_dataset_may_be_empty():
+    one = Dataset(
+        images=np.zeros((0, 4, 4), dtype=np.uint8),
+        labels=np.zeros(0, dtype=np.int64),
+        splits=np.zeros(0, dtype="<U5"),
+        names=np.zeros(0, dtype="<U5"),
+        classes=(),
+        source="nothing",
+    )
+    assert len(one) == 0
+    assert one.counts() == {}

@@ -1,0 +1,351 @@
+"""Bad input is collected, told with file names or line numbers, and never a bare traceback."""
+
+import io
+import struct
+import tarfile
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+
+from hybridfer.datasets import read_dataset, scan_dataset
+from hybridfer.errors import DatasetError
+
+ROW = " ".join(["7"] * 4)
+
+
+def read_text(tmp_path, text, **options):
+    (tmp_path / "a.csv").write_text(text)
+    return read_dataset(tmp_path / "a.csv", **options)
+
+
+def check_skip_and_raise(source, where, what):
+    """The problem raises by default; skipped, it is kept with its place."""
+    with pytest.raises(DatasetError, match=what) as caught:
+        read_dataset(source)
+    assert where in str(caught.value)
+    skipped = read_dataset(source, on_error="skip")
+    assert where in [problem.where for problem in skipped.problems]
+    assert where not in skipped.names.tolist()
+    return skipped
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("train/happy/a.png", b"", "is an empty file"),
+        ("train/happy/a.jpg", b"no image at all, but long enough to be looked at", "is no readable image"),
+        ("train/x.png", None, "stands in no class folder"),
+        ("extra/x.png", None, "stands outside the train, validation and test folders"),
+    ],
+)
+def test_a_file_that_is_no_use_is_told_by_its_path(tree, png, name, content, what):
+    path = tree / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(png(np.zeros((48, 48), dtype=np.uint8)) if content is None else content)
+    assert len(check_skip_and_raise(tree, name, what)) == 84
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_truncated_image_is_no_image(tree, faces, suffix):
+    import cv2
+
+    whole = cv2.imencode(suffix, faces.images[0])[1].tobytes()
+    (tree / "train" / "happy" / f"half{suffix}").write_bytes(whole[: len(whole) // 2])
+    check_skip_and_raise(tree, f"train/happy/half{suffix}", "is a truncated JPEG|is no readable image")
+
+
+def test_a_jpeg_with_something_behind_its_end_is_an_image(tree, faces):
+    import cv2
+
+    whole = cv2.imencode(".jpg", faces.images[0])[1].tobytes()
+    (tree / "train" / "happy" / "tail.jpg").write_bytes(whole + b"\0" * 40)
+    assert len(read_dataset(tree)) == 85
+
+
+def test_a_png_that_claims_a_monstrous_size_is_never_allocated(tree, png):
+    monster = bytearray(png(np.zeros((48, 48), dtype=np.uint8)))
+    monster[16:24] = struct.pack(">II", 30_000, 30_000)
+    monster[29:33] = struct.pack(">I", zlib.crc32(monster[12:29]))
+    (tree / "train" / "happy" / "bomb.png").write_bytes(monster)
+    check_skip_and_raise(tree, "train/happy/bomb.png", "claims 30000x30000 pixels")
+
+
+def test_an_empty_class_folder_is_told(tree, faces, same):
+    (tree / "train" / "contempt").mkdir()
+    assert same(check_skip_and_raise(tree, "train/contempt", "is a class folder without any image"), faces)
+    assert read_dataset(tree, classes="happy,sad").problems == ()
+
+
+def test_an_empty_class_folder_in_a_zip_is_told(tree, pack, tmp_path):
+    packed = pack(tree, tmp_path / "a.zip")
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.mkdir("train/contempt")
+    check_skip_and_raise(packed, "train/contempt", "is a class folder without any image")
+
+
+def test_all_problems_are_counted_and_the_first_ten_listed(tree):
+    for number in range(14):
+        (tree / "train" / "happy" / f"bad{number:02d}.png").write_bytes(b"")
+    with pytest.raises(DatasetError) as caught:
+        read_dataset(tree)
+    told = str(caught.value)
+    assert "14 problems" in told
+    assert "and 4 more" in told
+    assert "bad09.png" in told
+    assert "bad10.png" not in told
+    assert "--on-error skip" in told
+    assert len(read_dataset(tree, on_error="skip").problems) == 14
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("3,1 2 3,Training", r"has 3 pixels where 4 \(2x2\) were expected"),
+        ("3,1 2 3 256,Training", "pixel 3 is '256', not within 0..255"),
+        ("3,1 2 3 -1,Training", "pixel 3 is '-1', not a number"),
+        ("3,1 2 x 4,Training", "pixel 2 is 'x', not a number"),
+        ("3,1 2 3.5 4,Training", "pixel 2 is '3.5', not a number"),
+        ("3,1 2 3 4294967300,Training", "pixel 3 is '4294967300', not within"),
+        ("3,,Training", "has 0 pixels"),
+        ("7,1 2 3 4,Training", "unknown label '7'"),
+        ("-1,1 2 3 4,Training", "unknown label '-1'"),
+        ("bored,1 2 3 4,Training", "unknown label 'bored'"),
+        (",1 2 3 4,Training", "has no label"),
+        ("3,1 2 3 4,Practice", "unknown Usage 'Practice'"),
+        ("3,1 2 3 4", "has 2 columns where 3 were expected"),
+    ],
+)
+def test_a_line_that_is_no_use_is_told_by_its_number(tmp_path, line, what):
+    (tmp_path / "a.csv").write_text(f"emotion,pixels,Usage\n0,{ROW},Training\n\n{line}\n6,{ROW},PrivateTest\n")
+    assert check_skip_and_raise(tmp_path / "a.csv", "a.csv:4", what).names.tolist() == ["a.csv:2", "a.csv:5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [("emotion,Usage\n0,Training\n", "pixels"), ("mood,pixels\n0,1 2 3 4\n", "emotion"), ("id,name\n1,x\n", "pixels")],
+)
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_a_missing_column_is_always_an_error(tmp_path, text, column, on_error):
+    with pytest.raises(DatasetError, match=f"no column '{column}'"):
+        read_text(tmp_path, text, on_error=on_error)
+
+
+@pytest.mark.parametrize("text", ["emotion,pixels\n", "emotion,pixels\n9,1 2 3 4\n", "emotion,pixels\n0,1 2 3\n"])
+def test_a_table_without_any_usable_line_is_always_an_error(tmp_path, text):
+    with pytest.raises(DatasetError, match="has no line that can be used"):
+        read_text(tmp_path, text, on_error="skip")
+
+
+def test_a_csv_whose_compression_breaks_off_is_told_by_its_line(faces, csv_of, tmp_path):
+    import gzip
+
+    whole = gzip.compress(csv_of(faces).encode())
+    (tmp_path / "a.csv.gz").write_bytes(whole[: len(whole) * 3 // 4])
+    with pytest.raises(DatasetError, match=r"a\.csv\.gz:\d+: the file breaks off here"):
+        read_dataset(tmp_path / "a.csv.gz")
+    assert 0 < len(read_dataset(tmp_path / "a.csv.gz", on_error="skip")) < len(faces)
+
+
+def test_images_of_several_sizes_ask_for_one(tree, png):
+    for number in range(2):
+        (tree / "train" / "happy" / f"big{number}.png").write_bytes(png(np.zeros((64, 60), dtype=np.uint8)))
+    with pytest.raises(DatasetError, match=r"several sizes: 48x48 \(84 images\), 64x60 \(2 images\).*--image-size 48"):
+        read_dataset(tree, on_error="skip")
+    with pytest.raises(DatasetError, match="several sizes"):
+        list(scan_dataset(tree).batches())
+
+
+@pytest.mark.parametrize("name", ["../evil.png", "/etc/evil.png", "train/../../evil.png", "C:/evil.png", "..\\evil.png"])
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+def test_a_zip_member_that_leaves_the_archive_is_refused(tree, pack, tmp_path, name, on_error):
+    packed = pack(tree, tmp_path / "a.zip")
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(DatasetError, match="path leaves the archive"):
+        read_dataset(packed, on_error=on_error)
+
+
+def test_a_link_in_a_zip_is_refused(tree, pack, tmp_path):
+    packed = pack(tree, tmp_path / "a.zip")
+    link = zipfile.ZipInfo("train/happy/link.png")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(DatasetError, match="holds a link"):
+        read_dataset(packed)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+@pytest.mark.parametrize("name", ["../evil.png", "/etc/evil.png", "train/../../evil.png"])
+def test_a_tar_member_that_leaves_the_archive_is_refused(tree, tmp_path, mode, name):
+    with tarfile.open(tmp_path / "a.tar", mode) as archive:
+        archive.add(tree, "data")
+        archive.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(DatasetError, match="path leaves the archive"):
+        read_dataset(tmp_path / "a.tar", on_error="skip")
+
+
+@pytest.mark.parametrize("mode", ["w", "w:xz"])
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_in_a_tar_are_refused(tree, tmp_path, mode, kind):
+    with tarfile.open(tmp_path / "a.tar", mode) as archive:
+        archive.add(tree, "data")
+        member = tarfile.TarInfo("data/train/happy/x.png")
+        member.type, member.linkname = kind, "../../../../etc/passwd"
+        archive.addfile(member)
+    with pytest.raises(DatasetError, match="holds a link or a device"):
+        read_dataset(tmp_path / "a.tar")
+
+
+def spoil(packed, inside):
+    """Overwrite some bytes in the middle of a zip member's data."""
+    with zipfile.ZipFile(packed) as archive:
+        info = archive.getinfo(inside)
+    start = info.header_offset + 30 + len(inside) + info.compress_size // 2
+    raw = bytearray(packed.read_bytes())
+    raw[start : start + 8] = bytes(byte ^ 0x5A for byte in raw[start : start + 8])
+    packed.write_bytes(raw)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_member_is_told_by_its_name(tree, tmp_path, method):
+    name = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.png"))[0]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        for path in tree.rglob("*.png"):
+            archive.write(path, path.relative_to(tree))
+    spoil(tmp_path / "a.zip", name)
+    assert len(check_skip_and_raise(tmp_path / "a.zip", name, "is damaged inside the zip")) == 83
+
+
+def test_an_encrypted_zip_member_is_told(tree, pack, tmp_path):
+    packed = pack(tree, tmp_path / "a.zip")
+    raw = bytearray(packed.read_bytes())
+    raw[raw.rfind(b"PK\x01\x02") + 8] |= 1
+    packed.write_bytes(raw)
+    with pytest.raises(DatasetError, match="is encrypted"):
+        read_dataset(packed)
+
+
+def test_a_member_that_claims_too_much_is_a_problem_and_is_not_inflated(tree, pack, tmp_path, monkeypatch):
+    monkeypatch.setattr("hybridfer.datasets.containers.LARGEST_MEMBER", 2 * 2**20)
+    with zipfile.ZipFile(pack(tree, tmp_path / "a.zip"), "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train/happy/bomb.png", bytes(3 * 2**20))
+    check_skip_and_raise(tmp_path / "a.zip", "train/happy/bomb.png", "claims 3 MiB, more than the 2 MiB allowed")
+
+
+def test_a_member_that_inflates_to_more_than_it_claims_is_a_problem(tree, pack, tmp_path):
+    packed = pack(tree, tmp_path / "a.zip")
+    with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train/happy/liar.png", bytes(2**20))
+    raw = bytearray(packed.read_bytes())
+    entry = raw.rfind(b"PK\x01\x02")
+    raw[entry + 24 : entry + 28] = struct.pack("<I", 100)
+    packed.write_bytes(raw)
+    check_skip_and_raise(packed, "train/happy/liar.png", "is damaged inside the zip")
+
+
+def test_a_truncated_zip_says_so(tree, pack, tmp_path):
+    packed = pack(tree, tmp_path / "a.zip")
+    packed.write_bytes(packed.read_bytes()[:-100])
+    with pytest.raises(DatasetError, match="damaged or truncated zip"):
+        read_dataset(packed)
+
+
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.xz", "tar.bz2"])
+def test_a_tar_that_breaks_off_keeps_what_came_before(tree, pack, tmp_path, suffix):
+    packed = pack(tree, tmp_path / f"a.{suffix}")
+    size = packed.stat().st_size
+    cut = size // 2 if suffix != "tar.bz2" else size * 9 // 10
+    packed.write_bytes(packed.read_bytes()[:cut])
+    with pytest.raises(DatasetError, match=r"breaks off|truncated"):
+        read_dataset(packed)
+
+
+def test_a_plain_tar_that_breaks_off_is_read_up_to_there(tree, pack, tmp_path):
+    packed = pack(tree, tmp_path / "a.tar")
+    packed.write_bytes(packed.read_bytes()[: packed.stat().st_size // 2])
+    read = read_dataset(packed, on_error="skip")
+    assert 20 < len(read) < 60
+    assert any("breaks off" in problem.what for problem in read.problems)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "what"),
+    [
+        ({"labels": [0]}, "has no array 'images'"),
+        ({"images": np.zeros((1, 4, 4))}, "must be uint8"),
+        ({"images": np.zeros((2, 4, 4), dtype=np.uint8), "labels": [0]}, "one entry for each of 2 images"),
+        ({"images": np.array([{}], dtype=object)}, "cannot be read as an npz"),
+        ({"images": np.zeros((1, 4, 4), dtype=np.uint8), "labels": [9]}, r"unknown label 9; expected 0\.\.6"),
+        ({"images": np.zeros((2, 4, 4), dtype=np.uint8), "labels": [9, 0]}, r"a\.npz\[0\]: unknown label 9"),
+        ({"images": np.zeros((2, 4, 4), dtype=np.uint8), "splits": ["dev", "train"]}, "unknown split 'dev'"),
+    ],
+)
+def test_an_npz_that_does_not_fit_is_told(tmp_path, arrays, what):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(DatasetError, match=what):
+        read_dataset(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("files", "what"),
+    [
+        ({}, "holds no images"),
+        ({"notes.txt": b"x"}, "holds no images"),
+        ({"fer.zip": b"PK\x03\x04"}, "It holds archives; give one by its path: fer.zip"),
+        ({"a.png": b"\x89PNG"}, "no class folders"),
+        ({"happy/a.png": b"x" * 50, "happy/b.png": b"x" * 50}, "none of 2 files is an image"),
+        ({"happy/a.png": b"x", "x.csv": b"emotion,pixels\n0,1\n"}, "not clear which is meant"),
+        ({"a.csv": b"emotion,pixels,Usage\n", "b.csv": b"emotion,pixels,Usage\n"}, "several complete tables: a.csv, b.csv"),
+    ],
+)
+def test_a_source_without_anything_to_read_is_always_an_error(tmp_path, files, what):
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=what):
+        read_dataset(tmp_path, on_error="skip")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x1f\x8bbroken", b"BZh", b"PK\x03\x04broken", b"\x89PNG\r\n\x1a\n"])
+def test_a_file_of_another_kind_is_not_recognised(tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"not recognised|cannot be read|damaged"):
+        read_dataset(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"mode": "gray"}, "mode must be among grey, colour"),
+        ({"image_size": 0}, "image_size must be"),
+        ({"image_size": (1, 2, 3)}, "image_size must be"),
+        ({"on_error": "ignore"}, "on_error must be among raise, skip"),
+        ({"test_split": "none"}, "test_split must be among"),
+        ({"n_jobs": 0}, "n_jobs must be at least 1"),
+        ({"classes": "bored"}, "Classes must be among"),
+    ],
+)
+def test_a_wrong_option_is_told(tree, options, what):
+    with pytest.raises(DatasetError, match=what):
+        read_dataset(tree, **options)
+
+
+@pytest.mark.parametrize("source", ["faces:", "faces:many", "faces:0"])
+def test_a_wrong_number_of_faces_is_told(source):
+    if source == "faces:":
+        assert read_dataset(source, image_size=16, classes="happy").image_size == (16, 16)
+        return
+    with pytest.raises(DatasetError, match=r"Drawn faces are asked for|Faces can be drawn"):
+        read_dataset(source)
+
+
+def test_a_csv_in_a_zip_that_is_damaged_is_told_by_its_line(faces, csv_of, pack, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "fer.csv").write_text(csv_of(faces))
+    packed = pack(tmp_path / "in", tmp_path / "a.zip")
+    spoil(packed, "fer.csv")
+    with pytest.raises(DatasetError, match=r"fer\.csv:\d+"):
+        read_dataset(packed)

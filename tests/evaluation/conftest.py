@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from hybridfer.evaluation.environment import Environment
+from hybridfer.evaluation.predictions import PredictionTable
+from hybridfer.evaluation.report import BenchmarkReport, DatasetSummary, FeatureRun, Protocol
+from hybridfer.evaluation.rows import Prediction, compare_rows
+from hybridfer.evaluation.twins import Leak
+
+CLASSES = ("happy", "sad", "surprise")
+N = 90
+
+
+@pytest.fixture
+def predictions() -> dict[tuple[str, str], Prediction]:
+    rng = np.random.default_rng(0)
+    y, found = np.arange(N) % 3, {}
+    for pipeline in ("softmax", "svm-rbf", "knn"):
+        labels = np.where(rng.random(N) < 0.8, y, rng.integers(0, 3, N))
+        probabilities = None if pipeline == "svm-rbf" else (0.7 * np.eye(3)[labels] + 0.1).astype(np.float32)
+        parameters = {} if pipeline == "softmax" else {"head__C": np.float64(10), "head__weights": None}
+        found["tiny", pipeline] = Prediction(labels, probabilities, pipeline == "softmax", parameters, 0.8, 1.5, 0.25, 0.1)
+    return found
+
+
+@pytest.fixture
+def table(predictions) -> PredictionTable:
+    digests = np.array([f"{i:016d}".encode() for i in range(N)], dtype="S16")
+    names = [f"test/{i}, é.jpg" for i in range(N)]
+    return PredictionTable.collect(np.arange(N) % 3, names, digests, np.arange(N) < 9, predictions, CLASSES)
+
+
+@pytest.fixture
+def report(predictions, table) -> BenchmarkReport:
+    counts = {"train": (100, 80, 60), "validation": (20, 20, 20), "test": (30, 30, 30)}
+    run = FeatureRun(
+        recipe="tiny",
+        network="tiny",
+        weights_digest="ab" * 32,
+        epochs=None,
+        layers=("embedding", "logits"),
+        views="single",
+        n_features=67,
+        parameters=20_000,
+        device="cpu",
+        train_seconds=None,
+        extract_seconds=1.25,
+        images_per_second=None,
+        forward_passes=0,
+        leak=Leak(9, 0),
+    )
+    return BenchmarkReport(
+        command="hybridfer benchmark faces.zip -f tiny",
+        seed=7,
+        dataset=DatasetSummary("faces.zip", CLASSES, (48, 48), counts, "test", "10 % of train", 9, 8, 2, ("é.jpg: empty",)),
+        protocol=Protocol("Trained on train.", "Tuned on validation.", "Fitted on train.", "Scored once."),
+        features=(run,),
+        rows=compare_rows(np.arange(N) % 3, table.twins, predictions, CLASSES),
+        environment=Environment("0.1.0", "3.11.2", "Linux x86_64, 2 CPU cores", {"numpy": "2.4.6"}),
+        predictions=table,
+    )

@@ -1,0 +1,114 @@
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hybridfer.evaluation.environment import Environment
+from hybridfer.evaluation.metrics import ClassScores, Scores
+from hybridfer.evaluation.report import BenchmarkReport, DatasetSummary, FeatureRun, Protocol, ReportError
+from hybridfer.evaluation.rows import Row, SoftmaxComparison
+from hybridfer.evaluation.twins import Leak
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "report-json.md"
+
+
+def test_a_report_survives_json(report):
+    found = BenchmarkReport.from_json(report.to_json())
+    assert found == report
+    assert found.to_json() == report.to_json()
+    assert found.predictions is None
+
+
+def test_the_json_begins_with_its_version_and_the_verdict(report):
+    values = json.loads(report.to_json())
+    assert list(values)[:2] == ["format_version", "verdict"]
+    assert values["format_version"] == 1
+    assert values["verdict"] == report.verdict
+    assert "predictions" not in values
+
+
+def test_an_unknown_version_is_refused(report):
+    text = report.to_json().replace('"format_version": 1', '"format_version": 9')
+    with pytest.raises(ReportError, match="format_version must be 1; got 9"):
+        BenchmarkReport.from_json(text)
+
+
+def test_a_missing_field_is_refused_with_its_place(report):
+    values = json.loads(report.to_json())
+    del values["rows"][1]["whole"]["accuracy"]
+    with pytest.raises(ReportError, match=r"rows\.1\.whole\.accuracy: Field required"):
+        BenchmarkReport.from_json(json.dumps(values))
+
+
+def test_a_row_without_its_feature_recipe_is_refused(report):
+    with pytest.raises(ReportError, match=r"feature recipes \[\]; got \['tiny'\]"):
+        dataclasses.replace(report, features=())
+
+
+def test_a_folder_holds_the_report_and_its_predictions(report, tmp_path):
+    report.write(tmp_path / "new" / "folder")
+    names = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())
+    assert names == ["predictions.csv", "predictions.npz", "report.json"]
+    found = BenchmarkReport.read(tmp_path / "new" / "folder")
+    assert found == report
+    assert found.predictions.names.tolist() == report.predictions.names.tolist()
+
+
+def test_a_report_without_predictions_is_a_file_alone(report, tmp_path):
+    dataclasses.replace(report, predictions=None).write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    assert BenchmarkReport.read(tmp_path) == report
+
+
+def test_a_folder_without_a_report_is_refused_with_the_way_to_make_one(tmp_path):
+    with pytest.raises(ReportError, match=r"report\.json could not be read .*hybridfer benchmark --out"):
+        BenchmarkReport.read(tmp_path)
+
+
+def test_a_broken_report_is_refused_with_its_path(tmp_path):
+    (tmp_path / "report.json").write_text("{")
+    with pytest.raises(ReportError, match=re.escape(str(tmp_path / "report.json")) + ": this is no JSON"):
+        BenchmarkReport.read(tmp_path)
+
+
+def test_rows_of_a_recipe_begin_with_softmax_and_then_the_best(report):
+    rows = report.rows_of("tiny")
+    assert rows[0].is_softmax
+    heads = [row.twin_free.accuracy for row in rows[1:]]
+    assert heads == sorted(heads, reverse=True)
+    assert len(heads) == 2
+    assert report.rows_of("compact") == ()
+
+
+def test_twins_that_the_cnn_has_seen_are_no_leak_into_the_decisive_part(report):
+    assert report.leaks == ()
+
+
+def test_a_leak_into_the_decisive_part_stands_before_the_verdict(report):
+    run = dataclasses.replace(report.features[0], leak=Leak(12, 3))
+    leaking = dataclasses.replace(report, features=(run,))
+    assert leaking.verdict.startswith("Do not trust this comparison: the CNN of tiny was trained on 3 of the twin-free")
+    assert leaking.verdict.endswith(report.verdict)
+
+
+def test_the_time_is_in_utc(report):
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", report.created)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [BenchmarkReport, DatasetSummary, Protocol, FeatureRun, Leak, Row, Scores, ClassScores, SoftmaxComparison, Environment],
+)
+def test_every_field_is_documented(kind):
+    text = DOCUMENT.read_text()
+    fields = {field.name for field in dataclasses.fields(kind)} - {"predictions"}
+    assert {name for name in fields if f"`{name}`" not in text} == set()
+
+
+def test_reading_a_report_imports_neither_torch_nor_xgboost():
+    code = "import sys, hybridfer.evaluation.report; sys.exit(bool({'torch', 'xgboost', 'matplotlib'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

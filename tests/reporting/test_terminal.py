@@ -1,0 +1,139 @@
+import re
+
+import pytest
+
+from hybridfer.evaluation.twins import Leak
+from hybridfer.reporting.terminal import render_table
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def lines_of(text: str, pipeline: str) -> list[str]:
+    return [line for line in text.splitlines() if re.match(rf"[* ] {pipeline} ", line)]
+
+
+@pytest.fixture(scope="module")
+def report(make_report):
+    return make_report()
+
+
+def test_each_row_gives_its_figures(report):
+    text = render_table(report, width=100, colour=False)
+    for row in report.rows:
+        part, whole, versus = row.twin_free, row.whole, row.versus_softmax
+        wanted = [f"{100 * part.accuracy:.1f}", f"{100 * part.macro_f1:.1f}", f"{100 * whole.accuracy:.1f}"]
+        wanted += [f"{100 * end:.1f}" for end in (*part.accuracy_interval, *whole.accuracy_interval)]
+        if versus is not None:
+            wanted += [f"{versus.points:+.1f}", "< 0.001" if versus.p_holm < 0.001 else f"{versus.p_holm:.3f}"]
+        assert any(all(figure in line for figure in wanted) for line in lines_of(text, row.pipeline)), row.name
+
+
+def test_softmax_stands_first_and_the_best_head_next(report):
+    text = render_table(report, width=100, colour=False)
+    order = [found.group(1) for found in re.finditer(r"^[* ] ([\w-]+) ", text, re.MULTILINE)]
+    assert order == ["softmax", "svm-rbf", "forest", "svm-linear", "knn", "softmax", "logistic"]
+
+
+def test_the_star_marks_a_head_that_beats_softmax_beyond_chance_only(report, make_report):
+    text = render_table(report, width=100, colour=False)
+    assert re.findall(r"^\* ([\w-]+) ", text, re.MULTILINE) == ["svm-rbf"]
+    close = make_report(heads={"compact": {"forest": (0.03, 0.02)}})
+    assert close.rows[0].versus_softmax.p_holm > 0.05
+    assert not re.search(r"^\* ", render_table(close, width=100, colour=False), re.MULTILINE)
+
+
+def test_the_parts_are_named_with_their_images(report, make_report):
+    text = render_table(report, width=100, colour=False)
+    assert "twin-free part (3,301 images)" in text
+    assert "whole split" in text
+    assert "with the 288 images whose pixels are in train or validation too" in text
+    alone = render_table(make_report(n=500, n_twins=0), width=100, colour=False)
+    assert "test split (500 images, no twins)" in alone
+    assert "whole split" not in alone
+
+
+def test_the_verdict_ends_the_table(report):
+    text = render_table(report, width=80, colour=False)
+    assert re.sub(r"\s+", " ", text).strip().endswith(report.verdict)
+
+
+@pytest.mark.parametrize("width", [100, 93, 80, 72, 60])
+def test_the_table_keeps_to_its_width(report, width):
+    for line in render_table(report, width=width, colour=False).splitlines():
+        assert len(line) <= width, line
+
+
+@pytest.mark.parametrize("width", [100, 80, 60])
+def test_decimals_stand_under_one_another(report, width):
+    text = render_table(report, width=width, colour=False)
+    rows = re.findall(r"^[* ] (?:softmax|svm-rbf|forest|svm-linear|knn|logistic) .*$", text, re.MULTILINE)
+    assert len({line.index(".") for line in rows}) == 1
+    assert len({len(line) for line in rows}) == 1
+    assert max(len(heading) for heading in text.splitlines()[:2]) <= len(rows[0])
+
+
+def test_the_essential_columns_never_give_way(report):
+    text = render_table(report, width=20, colour=False)
+    for title in ("accuracy", "vs softmax", "p (Holm)"):
+        assert title in text.splitlines()[1]
+
+
+def test_a_p_value_is_never_broken_across_lines(report):
+    for width in range(40, 100):
+        text = render_table(report, width=width, colour=False)
+        assert not re.search(r"p( [<=])?\n", text), width
+
+
+def test_colours_change_nothing_but_the_colours(report):
+    plain, coloured = (render_table(report, width=100, colour=colour) for colour in (False, True))
+    assert not ANSI.search(plain)
+    assert ANSI.search(coloured)
+    assert ANSI.sub("", coloured) == plain
+
+
+class Terminal:
+    def __init__(self, is_terminal: bool) -> None:
+        self.is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "no_color", "coloured"),
+    [(True, None, True), (True, "", True), (True, "1", False), (False, None, False)],
+)
+def test_colours_are_for_terminals_whose_user_wants_them(report, monkeypatch, is_terminal, no_color, coloured):
+    monkeypatch.setattr("sys.stdout", Terminal(is_terminal))
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color is not None:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    assert bool(ANSI.search(render_table(report, width=100))) is coloured
+
+
+def test_the_window_is_asked_for_its_width(report, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert render_table(report, colour=False) == render_table(report, width=80, colour=False)
+    monkeypatch.setenv("COLUMNS", "300")
+    assert render_table(report, colour=False) == render_table(report, width=100, colour=False)
+
+
+def test_the_table_is_plain_ascii(report):
+    assert render_table(report, width=100, colour=True).isascii()
+
+
+def test_warnings_of_a_row_are_shown_with_its_name(make_report):
+    text = render_table(make_report(n=200, warnings=("did not converge",)), width=100, colour=False)
+    assert "warning: svm-linear on compact: did not converge" in text
+
+
+def test_a_leak_is_shown_before_the_verdict(make_report):
+    text = render_table(make_report(n=200, n_twins=20, leak=Leak(40, 12)), width=100, colour=False)
+    assert "Do not trust this comparison: the CNN of compact was trained on 12" in re.sub(r"\s+", " ", text)
+
+
+def test_a_test_split_of_twins_alone_is_shown_without_a_comparison(make_report):
+    text = render_table(make_report(n=60, n_twins=60), width=100, colour=False)
+    assert "twin-free part (0 images)" in text
+    assert "Nothing can be concluded" in text
+    assert "p (Holm)     exact" not in text

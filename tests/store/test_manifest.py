@@ -1,0 +1,83 @@
+import json
+
+import pytest
+
+from hybridfer.errors import StoreError
+from hybridfer.store import FeatureStore, verify_store
+from hybridfer.store.manifest import NAME
+
+
+def test_any_changed_byte_of_the_key_file_is_refused(store, flip):
+    file = store.path / NAME
+    whole = file.read_bytes()
+    for offset in range(0, len(whole), 3):
+        flip(file, offset)
+        with pytest.raises(StoreError):
+            FeatureStore(store.path)
+        file.write_bytes(whole)
+    FeatureStore(store.path)
+
+
+def test_a_damaged_key_file_is_a_finding_of_verify(filled, flip):
+    flip(filled.path / NAME, 40)
+    report = verify_store(filled.path)
+    assert not report.ok
+    assert NAME in report.problems[0]
+    assert report.rows == 30
+
+
+def test_a_truncated_key_file_is_refused(store):
+    file = store.path / NAME
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(StoreError, match=NAME):
+        FeatureStore(store.path)
+
+
+def test_a_store_of_a_newer_format_asks_for_an_upgrade(store):
+    file = store.path / NAME
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
+    with pytest.raises(StoreError, match="pip install --upgrade hybridfer"):
+        FeatureStore(store.path)
+
+
+@pytest.mark.parametrize("widths", [[3], [3, 0], [3, True], [3, 5.0], "35", None, [3, -5], [10**400, 5]])
+def test_hostile_widths_are_refused(store, widths):
+    file = store.path / NAME
+    file.write_text(json.dumps({**json.loads(file.read_text()), "widths": widths}))
+    with pytest.raises(StoreError):
+        FeatureStore(store.path)
+
+
+def test_widths_must_name_the_layers(tmp_path, key):
+    with pytest.raises(StoreError, match="widths must name the layers"):
+        FeatureStore.create(tmp_path / "new", key, {"conv3": 3})
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_creation_that_was_killed_is_finished(tmp_path, key):
+    folder = tmp_path / "faces.store"
+    (folder / "shards").mkdir(parents=True)
+    (folder / "lock").touch()
+    (folder / "1234.partial").write_text("half a ke")
+    FeatureStore.create(folder, key, {"conv3": 3, "embedding": 5})
+    assert verify_store(folder).leftovers == ()
+    assert FeatureStore(folder).key == key
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path, key):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(StoreError, match=r"thesis\.tex"):
+        FeatureStore.create(tmp_path, key, {"conv3": 3, "embedding": 5})
+    assert not (tmp_path / NAME).exists()
+
+
+def test_a_file_is_no_place_for_a_store(tmp_path, key):
+    (tmp_path / "faces.store").touch()
+    with pytest.raises(StoreError, match="cannot be made a feature store"):
+        FeatureStore.create(tmp_path / "faces.store", key, {"conv3": 3, "embedding": 5})
+
+
+def test_shards_that_lost_their_key_are_not_adopted(filled, key):
+    (filled.path / NAME).unlink()
+    with pytest.raises(StoreError, match="shards but no"):
+        FeatureStore.create(filled.path, key, filled.widths)
