@@ -53,7 +53,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         memory for as long as the process lives.
     image_shape : tuple of (h, w) or (h, w, c), optional
         The shape of one flattened row. Without it rows are square grey images.
-    training : str, path or None
+    training : str, path, FeatureRecipe or None
         With ``weights=None``: the feature recipe whose ``training`` is used; the shipped recipe of the network's name by
         default.
     random_state : int
@@ -100,7 +100,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         batch_size: int | Literal["auto"] = "auto",
         store: str | os.PathLike[str] | None = None,
         image_shape: tuple[int, ...] | None = None,
-        training: str | os.PathLike[str] | None = None,
+        training: str | os.PathLike[str] | FeatureRecipe | None = None,
         random_state: int = 0,
         verbose: int = 0,
     ) -> None:
@@ -127,14 +127,13 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         CNNFeaturizer(layers=('embedding',), views='flip')
         """
         found = load_recipe("feature", recipe)
-        named = recipe if not isinstance(recipe, FeatureRecipe) else recipe.name
         described = {
             "network": found.network,
             "weights": found.weights,
             "layers": found.layers,
             "views": found.views,
             "precision": found.precision,
-            "training": None if found.weights else named,
+            "training": None if found.weights else recipe,
             "random_state": found.training.random_state,
         }
         return cls(**{**described, **parameters})

@@ -19,7 +19,7 @@ from .options import dataset_options, device_options, reading
 @click.argument("data", default="faces")
 @click.option("-f", "--features", multiple=True, help="Feature recipe: a name or a file; may be repeated.")
 @click.option("-p", "--pipelines", multiple=True, help="Pipeline recipe: a name or a file; may be repeated. All by default.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the report; runs/DATA-TIME by default.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Report's folder; runs/DATA-TIME by default.")
 @click.option("--overwrite", is_flag=True, help="Replace a report that stands in --out.")
 @click.option("--weights", type=click.Path(), help="A weights file, for a single feature recipe.")
 @click.option("--store", type=click.Path(), help="A feature store, for a single feature recipe.")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from .options import dataset_options, device_options, reading
 
 
-def _batch_size(_context: click.Context, _parameter: click.Parameter, value: str) -> int | str:
-    if value == "auto" or (value.isdigit() and int(value) > 0):
-        return value if value == "auto" else int(value)
+def _batch_size(_context: click.Context, _parameter: click.Parameter, value: str) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    if value.isdigit() and int(value) > 0:
+        return int(value)
     raise click.BadParameter(f"expected 'auto' or a positive number; got {value!r}.")
 
 
@@ -35,7 +37,7 @@ def extract(
     weights: str | None,
     store: str | None,
     layers: str | None,
-    batch_size: int | str,
+    batch_size: int | Literal["auto"],
     device: str,
     precision: str | None,
     **options: Any,

@@ -57,7 +57,7 @@ class LazyGroup(click.Group):
 @click.option("-q", "--quiet", is_flag=True, help="Print results and errors alone.")
 @click.pass_context
 def main(ctx: click.Context, quiet: bool) -> None:
-    """Facial-expression recognition with CNN features and classical heads, compared honestly with softmax.
+    r"""Facial-expression recognition with CNN features and classical heads, compared honestly with softmax.
 
     \b
     Example:

@@ -36,6 +36,6 @@ def networks(name: str | None, n_classes: int, image_size: int, as_json: bool) -
     click.echo(f"{'name':<10} {'input':<12} {'parameters':>10}  {'weights':<8} layers")
     for summary in summaries:
         weights = "builtin" if summary.name in shipped else "-"
-        shape = f"{image_size} x {image_size} x {summary.channels}"
-        click.echo(f"{summary.name:<10} {shape:<12} {summary.parameters:>10,}  {weights:<8} {', '.join(summary.layers)}")
+        entry = f"{image_size} x {image_size} x {summary.channels}"
+        click.echo(f"{summary.name:<10} {entry:<12} {summary.parameters:>10,}  {weights:<8} {', '.join(summary.layers)}")
         click.echo(f"{'':<10} {summary.source}")

@@ -42,7 +42,9 @@ def device_options(command: Command) -> Command:
     for option in reversed(
         (
             click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
-            click.option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), help="Instead of the recipe's."),
+            click.option(
+                "--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), help="Instead of the recipe's."
+            ),
         )
     ):
         command = option(command)

@@ -17,12 +17,12 @@ from .options import dataset_options, device_options, reading
 @click.argument("data")
 @click.option("--network", help="Train this network by the shipped recipe of the same name.")
 @click.option("-f", "--features", help="Train by this feature recipe (a name or a file) instead.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The weights file.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Weights file.")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--batch-size", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Instead of the recipe's.")
 @click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
-@click.option("--store-as", type=click.Choice(["fp32", "fp16"]), default="fp32", show_default=True, help="Half halves the file.")
+@click.option("--store-as", type=click.Choice(["fp32", "fp16"]), default="fp32", help="fp16 halves the file.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted training.")
 @click.option("--overwrite", is_flag=True, help="Replace the weights file if it exists.")
 @dataset_options
@@ -47,8 +47,8 @@ def train(
 ) -> None:
     """Train a CNN on DATA and write its weights.
 
-    The validation split is watched (carved from train where DATA has none); the test split is not looked at. A checkpoint
-    stands beside the output until the training is done.
+    The validation split is watched (carved from train where DATA has none); the test split is not looked at.
+    A checkpoint stands beside the output until the training is done.
     """
     from ..datasets import read_dataset
     from ..errors import WeightsError
@@ -75,13 +75,11 @@ def train(
     dataset = read_dataset(data, **reading(options)).with_validation()
     click.echo(dataset.summary(), err=True)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
-    trained = train_network(
-        dataset, recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=obj["verbose"]
-    )
+    trained = train_network(dataset, recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=obj["verbose"])
     save_network(trained, output, precision=store_as, overwrite=overwrite)
     checkpoint.unlink(missing_ok=True)
     best = max(trained.history, key=lambda epoch: epoch["valid_accuracy"])
     click.echo(
-        f"{output}: {trained.name}, {trained.parameters:,} parameters, {len(trained.history)} epochs; validation accuracy "
-        f"{trained.history[-1]['valid_accuracy']:.1%} at the end, {best['valid_accuracy']:.1%} at best (epoch {best['epoch']})"
+        f"{output}: {trained.name}, {trained.parameters:,} parameters, {len(trained.history)} epochs; "
+        f"validation accuracy {trained.history[-1]['valid_accuracy']:.1%} at the end, {best['valid_accuracy']:.1%} at best (epoch {best['epoch']})"
     )

@@ -63,7 +63,7 @@ class Pixels(Protocol):
     def decode(
         self, rows: NDArray[np.int64], size: tuple[int, int], form: Format, out: NDArray[np.uint8] | None = None
     ) -> Decoded:
-        """The images of `rows`, at `size`; written into `out` from its start on, if it is given."""
+        """The images of `rows`, at `size`; if `out` is given, each is written to its place there."""
 
 
 def is_image(head: bytes) -> bool:
@@ -153,7 +153,7 @@ class EncodedImages:
     def decode(
         self, rows: NDArray[np.int64], size: tuple[int, int], form: Format, out: NDArray[np.uint8] | None = None
     ) -> Decoded:
-        """The images of `rows`, at `size`; written into `out` from its start on, if it is given."""
+        """The images of `rows`, at `size`; if `out` is given, each is written to its place there."""
         shape = form.shape(size)
         images = np.empty((len(rows), *shape), dtype=np.uint8) if out is None else out
         good = np.ones(len(rows), dtype=bool)
@@ -174,8 +174,7 @@ class EncodedImages:
                 good[position] = False
                 odd[image.shape[:2]] += 1
         if not good.all():
-            images[: good.sum()] = images[good]
-            images = images[: good.sum()]
+            images = images[good]
         return Decoded(images, np.flatnonzero(good), tuple(problems), odd)
 
 
@@ -192,7 +191,7 @@ class StoredImages:
     def decode(
         self, rows: NDArray[np.int64], size: tuple[int, int], form: Format, out: NDArray[np.uint8] | None = None
     ) -> Decoded:
-        """The images of `rows`, at `size`; written into `out` from its start on, if it is given."""
+        """The images of `rows`, at `size`; if `out` is given, each is written to its place there."""
         images = self.array[rows]
         if not len(rows):
             return Decoded(np.empty((0, *form.shape(size)), dtype=np.uint8), np.arange(0))
@@ -203,5 +202,5 @@ class StoredImages:
         if images.shape[1:3] != size:
             images = np.stack([resize(image, size) for image in images])
         if out is not None:
-            out[: len(images)] = images
+            out[:] = images
         return Decoded(images, np.arange(len(rows)))

@@ -131,8 +131,6 @@ class DatasetIndex:
         problems, odd = list(self.problems), Counter[tuple[int, int]]()
         for part in self._batches(CHUNK, count_jobs(n_jobs), images):
             good[part.rows] = True
-            if len(part.rows) and len(part.rows) <= part.rows[-1] - part.start:
-                images[part.rows] = part.images
             problems += part.problems
             odd += part.odd_sizes
         if odd:
@@ -151,17 +149,19 @@ class DatasetIndex:
             problems=tuple(problems),
         )
 
-    def _decode(self, start: int, stop: int) -> Decoded:
-        part = self.pixels.decode(self.pixel_rows[start:stop], self.image_size, self.form)
+    def _decode(self, start: int, stop: int, whole: NDArray[np.uint8] | None = None) -> Decoded:
+        out = None if whole is None else whole[start:stop]
+        part = self.pixels.decode(self.pixel_rows[start:stop], self.image_size, self.form, out)
         return replace(part, rows=part.rows + start)
 
-    def _batches(self, size: int, jobs: int) -> Iterator[Decoded]:
+    def _batches(self, size: int, jobs: int, whole: NDArray[np.uint8] | None = None) -> Iterator[Decoded]:
+        """Decode in order, on threads; `whole` takes the images of all batches."""
         starts = range(0, len(self), size)
         if jobs == 1:
-            yield from (self._decode(start, start + size) for start in starts)
+            yield from (self._decode(start, start + size, whole) for start in starts)
             return
         with ThreadPoolExecutor(jobs, thread_name_prefix="decode") as pool:
-            todo = (pool.submit(self._decode, start, start + size) for start in starts)
+            todo = (pool.submit(self._decode, start, start + size, whole) for start in starts)
             # Twice the threads keep all of them busy while the oldest batch is waited for, and bound the memory.
             ahead: deque[Future[Decoded]] = deque(islice(todo, 2 * jobs))
             try:

@@ -60,6 +60,6 @@ def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: flo
         _, chosen = train_test_split(np.arange(len(distinct)), test_size=held, stratify=classes, random_state=random_state)
     except ValueError as error:
         raise DatasetError(
-            f"{len(distinct)} distinct images are too few to carve a split of {fraction:.0%} with every class in it ({error})."
+            f"{len(distinct)} distinct images are too few to carve {fraction:.0%} of them with every class in it ({error})."
         ) from error
     return np.isin(digests, distinct[chosen])

@@ -24,7 +24,6 @@ from hybridfer.evaluation.rows import Key, Prediction, compare_rows
 from hybridfer.evaluation.splits import Splits, three_splits
 from hybridfer.evaluation.twins import twin_mask
 from hybridfer.heads import build_head, rehearse_recipe, search_grid, search_head
-from hybridfer.networks import choose_device
 from hybridfer.recipes import FeatureRecipe, PipelineRecipe, load_recipe
 
 log = logging.getLogger("hybridfer")
@@ -129,7 +128,7 @@ def run_benchmark(
         else:
             predictions[recipe.name, "softmax"] = softmax
         for head in heads:
-            predictions[recipe.name, head.name] = _fitted_head(head, embedded, splits, settings, n_jobs, str(choose_device(device)))
+            predictions[recipe.name, head.name] = _fitted_head(head, embedded, splits, settings, n_jobs)
     test = splits.test
     return BenchmarkReport(
         command=command,
@@ -161,7 +160,7 @@ def _check_names(
 
 
 def _fitted_head(
-    recipe: PipelineRecipe, embedded: Embedded, splits: Splits, settings: dict[str, Any], n_jobs: int | None, device: str
+    recipe: PipelineRecipe, embedded: Embedded, splits: Splits, settings: dict[str, Any], n_jobs: int | None
 ) -> Prediction:
     """Tune, fit and score one head, unless that was done before."""
     finished = FinishedHeads(finished_folder())
@@ -170,21 +169,21 @@ def _fitted_head(
         "layers": list(embedded.run.layers),
         "recipe": recipe.model_dump(mode="json"),
         "splits": {split: _fold_digest(splits, split) for split in ("train", "validation", "test")},
-        "device": device.partition(":")[0],
+        "device": embedded.run.device.partition(":")[0],
         **settings,
     }
     prediction = finished.find(identity)
     if prediction is None:
         log.info("fitting %s on %s", recipe.name, embedded.run.recipe)
-        prediction = _fit_head(recipe, embedded, splits, settings, n_jobs, device)
+        prediction = _fit_head(recipe, embedded, splits, settings, n_jobs)
         finished.keep(identity, prediction)
     return prediction
 
 
 def _fit_head(
-    recipe: PipelineRecipe, embedded: Embedded, splits: Splits, settings: dict[str, Any], n_jobs: int | None, device: str
+    recipe: PipelineRecipe, embedded: Embedded, splits: Splits, settings: dict[str, Any], n_jobs: int | None
 ) -> Prediction:
-    pipeline = build_head(recipe, random_state=settings["random_state"], n_jobs=n_jobs, device=device)
+    pipeline = build_head(recipe, random_state=settings["random_state"], n_jobs=n_jobs, device=embedded.run.device)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = search_head(

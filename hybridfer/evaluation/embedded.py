@@ -57,13 +57,13 @@ class Embedded:
         columns = [self.network.classes.index(name) for name in classes]
         probabilities = {split: softmax(logits[:, columns].astype(float), axis=1) for split, logits in self.logits.items()}
         others = sorted(set(self.network.classes) - set(classes))
-        told = (f"the CNN also knows {', '.join(others)}; its softmax is taken over the classes of the dataset",) if others else ()
+        told = f"the CNN also knows {', '.join(others)}; its softmax is taken over the classes of the dataset"
         return Prediction(
             probabilities["test"].argmax(axis=1),
             probabilities["test"],
             is_softmax=True,
             predict_seconds=time.perf_counter() - start,
-            warnings=told,
+            warnings=(told,) if others else (),
         )
 
 
@@ -127,9 +127,7 @@ def _network(
     if not path.exists():
         log.info("training %s on %d images", recipe.name, int((splits.dataset.splits == "train").sum()))
         checkpoint = path.with_suffix(".checkpoint")
-        trained = train_network(
-            splits.dataset, recipe, device=device, checkpoint=checkpoint, resume=True, verbose=verbose
-        )
+        trained = train_network(splits.dataset, recipe, device=device, checkpoint=checkpoint, resume=True, verbose=verbose)
         save_network(trained, path)
         checkpoint.unlink(missing_ok=True)
     network = load_network(path)

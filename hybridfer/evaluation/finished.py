@@ -37,8 +37,8 @@ class FinishedHeads:
         try:
             with self._path(identity).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 told = json.loads(str(arrays["told"]))
-                probabilities = arrays["probabilities"] if "probabilities" in arrays else None
-                return Prediction(arrays["labels"], probabilities, **{**told, "warnings": tuple(told["warnings"])})
+                told["warnings"] = tuple(told["warnings"])
+                return Prediction(arrays["labels"], arrays.get("probabilities"), **told)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
             return None
 
@@ -52,7 +52,7 @@ class FinishedHeads:
             "predict_seconds": prediction.predict_seconds,
             "warnings": list(prediction.warnings),
         }
-        arrays = {"labels": prediction.labels, "told": np.array(json.dumps(told))}
+        arrays: dict[str, Any] = {"labels": prediction.labels, "told": np.array(json.dumps(told))}
         if prediction.probabilities is not None:
             arrays["probabilities"] = prediction.probabilities
         buffer = io.BytesIO()

@@ -159,8 +159,11 @@ class _Reading:
     """A source that is decoded block by block; the rows it could not read are known when it has been read."""
 
     def __init__(self, source: str | os.PathLike[str] | Dataset, on_error: str, options: dict[str, Any]) -> None:
-        whole = isinstance(source, Dataset) and not options
-        self._dataset = source if whole else scan_dataset(source, **options)
+        self._dataset: Dataset | DatasetIndex
+        if isinstance(source, Dataset) and not options:
+            self._dataset = source
+        else:
+            self._dataset = scan_dataset(source, **options)
         self._on_error = on_error
         self._rows: list[NDArray[np.int64]] = []
         self.classes, self.source = self._dataset.classes, self._dataset.source

@@ -54,9 +54,7 @@ NETWORKS: dict[str, Architecture] = {
             build_model_f,
             "Model F of 'Feature extraction with classical heads', Universidad de Antioquia, 2024",
         ),
-        Architecture(
-            "baseline", build_baseline, "The two-convolution network that FER tutorials begin with", smallest=4
-        ),
+        Architecture("baseline", build_baseline, "The two-convolution network that FER tutorials begin with", smallest=4),
         Architecture("tiny", build_tiny, "hybridfer: trains on drawn faces in seconds", smallest=8),
     )
 }

@@ -27,7 +27,7 @@ def choose_device(device: str) -> torch.device:
         raise RecipeError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'; got {device!r}.") from error
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise RecipeError(
-            f"device {device!r} was asked for; torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices here. "
+            f"device {device!r} was asked for; torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices. "
             "Use device='auto' or 'cpu', or install a CUDA build of torch."
         )
     if chosen.type == "mps" and not torch.backends.mps.is_available():

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from ..errors import RecipeError
 from .device import autocast, choose_device, choose_precision
@@ -79,7 +80,8 @@ class Embedder:
         self.views = views
         self.images_embedded = 0
         self._preprocessing = network.preprocessing
-        self._module = fold_batchnorm(network.module).to(self.device, memory_format=torch.channels_last)
+        folded = fold_batchnorm(network.module).to(self.device)
+        self._module = convert_conv2d_weight_memory_format(folded, torch.channels_last)
         self._paths = {layer: network.layers[layer] for layer in self.layers}
 
     def embed(self, images: NDArray) -> dict[str, NDArray[np.float32]]:

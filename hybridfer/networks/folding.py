@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
@@ -30,7 +31,7 @@ def fold_batchnorm(module: nn.Module) -> nn.Module:
     for part in folded.modules():
         if isinstance(part, nn.Sequential):
             names = list(part._modules)
-            for before, after in zip(names, names[1:], strict=False):
+            for before, after in pairwise(names):
                 _fold_pair(part, before, after)
         elif isinstance(part, ResidualBlock):
             _fold_pair(part, "conv1", "norm1")

@@ -123,9 +123,7 @@ def _state_dict(path: Path) -> Mapping[str, torch.Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise WeightsError(
-            f"{path} must hold a state dict of tensors alone; it could not be read so ({error})."
-        ) from error
+        raise WeightsError(f"{path} must hold a state dict of tensors alone; it could not be read so ({error}).") from error
     state = state.get("state_dict", state) if isinstance(state, Mapping) else state
     if not isinstance(state, Mapping) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
         raise WeightsError(f"{path} must hold a state dict: names and tensors. It does not.")

@@ -158,9 +158,7 @@ def network_from_weights(path: str | os.PathLike[str]) -> Network:
     arguments = dict(file.arguments)
     try:
         n_classes = int(arguments.pop("n_classes", 0))
-        network = catalogue_network(
-            file.network, n_classes=n_classes, preprocessing=file.preprocessing, arguments=arguments
-        )
+        network = catalogue_network(file.network, n_classes=n_classes, preprocessing=file.preprocessing, arguments=arguments)
     except (RecipeError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{path} holds weights of {file.network!r}, which cannot be built here ({error}) "

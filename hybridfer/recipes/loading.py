@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import os
 import tomllib
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -52,14 +53,16 @@ def list_recipes(kind: RecipeKind) -> tuple[str, ...]:
 
 
 @overload
-def load_recipe(kind: Literal["feature"], recipe: str | Path | FeatureRecipe) -> FeatureRecipe: ...
+def load_recipe(kind: Literal["feature"], recipe: str | os.PathLike[str] | FeatureRecipe) -> FeatureRecipe: ...
 
 
 @overload
-def load_recipe(kind: Literal["pipeline"], recipe: str | Path | PipelineRecipe) -> PipelineRecipe: ...
+def load_recipe(kind: Literal["pipeline"], recipe: str | os.PathLike[str] | PipelineRecipe) -> PipelineRecipe: ...
 
 
-def load_recipe(kind: RecipeKind, recipe: str | Path | FeatureRecipe | PipelineRecipe) -> FeatureRecipe | PipelineRecipe:
+def load_recipe(
+    kind: RecipeKind, recipe: str | os.PathLike[str] | FeatureRecipe | PipelineRecipe
+) -> FeatureRecipe | PipelineRecipe:
     """Read and check a recipe.
 
     Parameters
@@ -90,12 +93,12 @@ def load_recipe(kind: RecipeKind, recipe: str | Path | FeatureRecipe | PipelineR
     shipped = _shipped(kind)
     if isinstance(recipe, BaseModel):
         return _of_kind(kind, recipe)
-    if isinstance(recipe, Path) or recipe.endswith(".toml") or "/" in recipe or "\\" in recipe:
+    if not isinstance(recipe, str) or recipe.endswith(".toml") or "/" in recipe or "\\" in recipe:
         return _read(kind, Path(recipe).expanduser(), folder=Path(recipe).expanduser().parent)
     if recipe not in shipped:
         raise RecipeError(
-            f"There is no {kind} recipe {recipe!r}; {suggest(recipe, shipped)} List them with "
-            f"list_recipes({kind!r}); a recipe of your own is given as a path that ends in .toml."
+            f"There is no {kind} recipe {recipe!r}; {suggest(recipe, shipped)} List them with: hybridfer recipes, "
+            f"or list_recipes({kind!r}). A recipe of your own is given as a path that ends in .toml."
         )
     return _read(kind, shipped[recipe], folder=None)
 

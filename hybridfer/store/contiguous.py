@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +39,9 @@ def opened(path: Path) -> Iterator[h5py.File]:
     except (FileNotFoundError, StoreError):
         raise
     except TROUBLE as error:
+        if not path.exists():
+            # HDF5 looks a file up again after it opened it; one that was compacted away in between is not damaged.
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
         raise StoreError(f"{path} is truncated or damaged ({error}).") from error
 
 

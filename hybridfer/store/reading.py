@@ -127,13 +127,9 @@ class ReadableStore:
         """
         digests = as_digests(digests)
         columns, width = self._manifest.selection(layers)
-        if self.missing(digests).any():
-            self.refresh()
 
         def read() -> Features:
-            index = self._index
-            positions = index.find(digests)
-            self._require_all(digests, positions)
+            index, positions = self._located(digests)
             out = np.empty((len(digests), width), dtype=np.float32)
             index.read(positions, columns, out)
             return out
@@ -210,12 +206,16 @@ class ReadableStore:
     def info(self) -> StoreInfo:
         """Take the inventory: rows, bytes, shards, layers, key, datasets."""
         listings = self.listings()
-        files = [self.path / NAME, *(shard.path for shard in self._index.shards)]
-        files += [listings_folder(self.path) / f"{listing.digest}{SUFFIX}" for listing in listings]
+        kept = [self.path / NAME, *(listings_folder(self.path) / f"{listing.digest}{SUFFIX}" for listing in listings)]
+
+        def count_bytes() -> int:
+            return sum(file.stat().st_size for file in [*kept, *(shard.path for shard in self._index.shards)])
+
+        size = self._despite_compaction(count_bytes)
         return StoreInfo(
             path=self.path,
             rows=len(self),
-            bytes=sum(file.stat().st_size for file in files if file.exists()),
+            bytes=size,
             shards=len(self._index.shards),
             widths=self.widths,
             key=self.key,
@@ -231,14 +231,21 @@ class ReadableStore:
                 self.refresh()
         raise StoreError(f"{self.path} changes faster than it can be read. Try again when its writers have finished.")
 
-    def _require_all(self, digests: Digests, positions: NDArray[np.int64]) -> None:
-        """Refuse to read rows that are not there."""
+    def _located(self, digests: Digests) -> tuple[RowIndex, NDArray[np.int64]]:
+        """Find rows, looking for new shards where one is missing; refuses what is not there even then."""
+        index = self._index
+        positions = index.find(digests)
+        if (positions < 0).any():
+            self.refresh()
+            index = self._index
+            positions = index.find(digests)
         absent = np.flatnonzero(positions < 0)
         if len(absent):
             raise StoreError(
                 f"{len(absent):,} of {len(digests):,} rows are not in {self.path}; the first is number {absent[0]}, "
                 f"image {bytes(digests[absent[0]]).hex()}. Run: hybridfer extract DATA --store {self.path}"
             )
+        return index, positions
 
     def _listing(self, split: str | None, source: str | None) -> Listing:
         """Choose the one recorded dataset that fits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ class DeviceBatches:
         if self.generator is not None:
             order = torch.randperm(n, generator=self.generator, device=device)
         bounds = self._bounds()
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, stop in pairwise(bounds):
             yield self.dataset[order[start:stop]]
 
     def _bounds(self) -> list[int]:

@@ -20,6 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from ..digest import image_digests
 from ..errors import RecipeError
@@ -261,7 +262,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         seen = [train[0]] + ([valid[0]] if valid is not None else [])
         self.network_ = replace(
             network,
-            module=net.module_.module.to("cpu", memory_format=torch.contiguous_format).eval(),
+            module=net.module_.module.cpu().eval(),
             classes=tuple(str(label) for label in self.classes_),
             training=self.recipe,
             history=tuple(self.history_),
@@ -295,7 +296,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         steps = len(DeviceBatches(DeviceImages(*train, torch.device("cpu")), self.batch_size))
         sgd = {"optimizer__momentum": self.momentum, "optimizer__nesterov": self.nesterov and self.momentum > 0}
         net = ImageNet(
-            module.to(memory_format=torch.channels_last),
+            convert_conv2d_weight_memory_format(module, torch.channels_last),
             criterion=torch.nn.CrossEntropyLoss,
             criterion__label_smoothing=self.label_smoothing,
             criterion__weight=self._loss_weights(train[1]),

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -58,9 +60,7 @@ def test_synonyms_are_drawn_in_the_order_of_fer():
 
 
 def test_a_class_that_cannot_be_drawn_is_an_error_that_names_those_that_can():
-    with pytest.raises(
-        DatasetError, match="must be among angry, disgust, fear, happy, sad, surprise, neutral; got contempt"
-    ):
+    with pytest.raises(DatasetError, match=r"must be among angry, disgust, .*neutral; got contempt"):
         make_faces(10, classes="happy,contempt")
 
 
@@ -101,7 +101,7 @@ def test_a_small_cnn_reads_expressions_that_a_linear_machine_on_pixels_does_not(
 
     channels = (1, 16, 32, 64, 96)
     layers: list[nn.Module] = []
-    for before, after in zip(channels, channels[1:], strict=False):
+    for before, after in pairwise(channels):
         layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
     network = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.2), nn.Linear(96 * 9, 7))
     pixels, labels = torch.from_numpy(X)[:, None].float() / 255 - 0.5, torch.from_numpy(y)

@@ -48,6 +48,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_how_to_list():
     message = problems("pipeline", "svm_rbf")
 
     assert "did you mean 'svm-rbf'?" in message
+    assert "hybridfer recipes" in message
     assert "list_recipes('pipeline')" in message
 
 
@@ -103,7 +104,7 @@ def test_all_mistakes_are_told_at_once_one_line_each(write):
     batch_size = 0
     patience = 1.5
     class_weight = "balance"
-    ema_decay = 2.0
+    label_smoothing = 2.0
     [training.augmentation]
     rotation = nan
     """
@@ -117,7 +118,7 @@ def test_all_mistakes_are_told_at_once_one_line_each(write):
         "training.augmentation.rotation: expected a finite number, got nan",
         "training.batch_size: expected a number above 0, got 0",
         "training.class_weight: expected 'balanced' or a table, got 'balance'; did you mean 'balanced'?",
-        "training.ema_decay: expected a number below 1.0, got 2.0",
+        "training.label_smoothing: expected a number below 1.0, got 2.0",
         "training.patience: expected an integer, got 1.5",
         "views: expected 'single' or 'flip', got 'flipp'; did you mean 'flip'?",
     ]

@@ -159,6 +159,21 @@ def test_a_shard_truncated_under_an_open_reader_is_an_error_not_a_crash(filled, 
         reader.get(rows(0, 30)[0])
 
 
+def test_a_shard_compacted_away_while_it_is_being_opened_is_not_taken_for_damaged(filled, rows, monkeypatch):
+    writer, genuine = FeatureStore(filled.path), h5py.File
+
+    def compact_first(path, *args, **kwargs):
+        monkeypatch.undo()
+        writer.compact()
+        # What h5py says when the file goes between HDF5's opening it and looking it up again.
+        raise OSError("Unable to synchronously open file (can't retrieve stat info for file)")
+
+    monkeypatch.setattr(h5py, "File", compact_first)
+    reader = FeatureStore(filled.path)
+    assert h5py.File is genuine
+    np.testing.assert_array_equal(reader.get(rows(0, 30)[0]), rows(0, 30)[1])
+
+
 def test_a_folder_in_a_shards_place_is_refused(filled):
     (filled.path / "shards" / "x.h5").mkdir()
     with pytest.raises(StoreError, match=r"x\.h5"):

@@ -1,0 +1,40 @@
+# Two commands for newcomers: make benchmark, make test.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: benchmark test slow lint clean
+
+benchmark: $(VENV)/.installed
+	$(BIN)/hybridfer benchmark
+
+test: $(VENV)/.test-installed
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.test-installed
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.lint-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable .
+	touch $@
+
+$(VENV)/.test-installed: $(VENV)/.installed
+	$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/.lint-installed: $(VENV)/.test-installed
+	$(INSTALL) --editable '.[test,lint]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
