@@ -132,7 +132,7 @@ def search_grid(recipe: str | Path | PipelineRecipe) -> list[dict[str, list[Any]
     Examples
     --------
     >>> search_grid("svm-linear")
-    [{'head__C': [0.001, 0.01, 0.1, 1.0]}]
+    [{'head__C': [0.001, 0.01, 0.1]}]
     """
     recipe = load_recipe("pipeline", recipe)
     return _qualified_grids(recipe, Pipeline(_head_steps(recipe, 0, None, "cpu")))
