@@ -96,7 +96,7 @@ def decode_image(blob: Blob, mode: str = "grey") -> NDArray[np.uint8]:
     >>> decode_image(png.tobytes()).tolist()
     [[7, 7, 7], [7, 7, 7]]
     """
-    if blob[-2:] != _END_OF_JPEG:
+    if blob[-2:] != _END_OF_JPEG or blob[:2] != _JPEG:
         _check_claims(blob)
     try:
         image: NDArray | None = cv2.imdecode(np.frombuffer(blob, dtype=np.uint8), _FLAGS[mode])
@@ -135,10 +135,6 @@ class EncodedImages:
 
     container: Container
     members: NDArray[np.int64]
-
-    def name(self, row: int) -> str:
-        """The member path of a row."""
-        return self.container.names[self.members[row]]
 
     def first_size(self, rows: NDArray[np.int64]) -> tuple[int, int] | None:
         """Height and width of the first readable image among `rows`."""
