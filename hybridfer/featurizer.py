@@ -15,8 +15,9 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .digest import image_digests
 from .errors import RecipeError
-from .extraction import MEMORY, alone, blocks_of, default_store_path, embed_missing, layer_widths, store_key
+from .extraction import MEMORY, MemoryStore, alone, blocks_of, default_store_path, embed_missing, layer_widths, store_key
 from .image_arrays import as_images
 from .networks import Embedder, Network, load_network
 from .recipes import FeatureRecipe, load_recipe
@@ -32,8 +33,8 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    network : str
-        A name that `hybridfer.list_networks` gives.
+    network : str or path
+        A name that `hybridfer.list_networks` gives, or a weights file.
     weights : "builtin", path or None
         The weights in the wheel; a weights file that ``hybridfer train`` wrote; or None to train the network in `fit`,
         which needs labels. Such a training is remembered on disk by the content of the fold: a grid over the head's
@@ -49,8 +50,9 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     batch_size : int or "auto"
         Images a forward pass.
     store : path, optional
-        A feature store, or a folder for feature stores, in which rows are kept for good. Without it they are kept in
-        memory for as long as the process lives.
+        A feature store (a folder whose name ends in ``.store``, or one that is there), or any other folder, in which each
+        kind of features gets a store of its own; rows are kept in it for good. Without it they are kept in memory, up to
+        1 GiB, for as long as the process lives.
     image_shape : tuple of (h, w) or (h, w, c), optional
         The shape of one flattened row. Without it rows are square grey images.
     training : str, path, FeatureRecipe or None
@@ -159,19 +161,12 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         else:
             X = validate_data(self, X, allow_nd=True)
             as_images(X, self.image_shape)
-            self.network_ = _loaded(self.network, os.fspath(self.weights))
+            self.network_ = _loaded(self.network, self.weights)
         self.layers_ = (self.layers,) if isinstance(self.layers, str) else tuple(self.layers)
         if not self.layers_:
             raise RecipeError(f"layers must name at least one of {list(self.network_.layers)}; got none.")
-        self.embedder_ = Embedder(
-            self.network_,
-            self.layers_,
-            views=self.views,
-            device=self.device,
-            precision=self.precision,
-            batch_size=self.batch_size,
-        )
-        self._n_features_out = sum(layer_widths(self.network_, self.embedder_.layers).values())
+        self._embedding = {name: getattr(self, name) for name in ("views", "device", "precision", "batch_size")}
+        self.embedder_ = Embedder(self.network_, self.layers_, **self._embedding)
         return self
 
     def transform(self, X: NDArray) -> NDArray[np.float32]:
@@ -195,8 +190,11 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, allow_nd=True, reset=False)
         images = as_images(X, self.image_shape)
         store = self._open_store()
-        with alone(store):
-            digests = embed_missing(blocks_of(images), store, self.embedder_, total=len(images), progress=bool(self.verbose))
+        digests = image_digests(images)
+        # a store that holds everything is only read: no lock, no right to write
+        if store.missing(digests).any():
+            with alone(store):
+                embed_missing(blocks_of(images), store, self.embedder_, total=len(images), progress=bool(self.verbose))
         return store.get(digests)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -212,6 +210,16 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
+    def __getstate__(self) -> dict[str, Any]:
+        # the embedder holds a second copy of the network, laid out for this machine's device
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "embedder_"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "network_" in state:
+            self.embedder_ = Embedder(self.network_, self.layers_, **self._embedding)
+
     def _trained(self, images: NDArray, y: NDArray) -> Network:
         recipe = load_recipe("feature", self.training if self.training is not None else self.network)
         if recipe.network != self.network:
@@ -219,24 +227,38 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
                 f"training must be a recipe of {self.network!r}; {recipe.name!r} is one of {recipe.network!r}."
             )
         classifier = recipe_classifier(recipe, device=self.device, verbose=self.verbose, random_state=int(self.random_state))
+        if recipe.training.patience is None and recipe.training.schedule != "plateau":
+            # nothing would be chosen on images that are held out
+            classifier.set_params(validation_fraction=0)
         return trained_once(classifier, images, y)
 
-    def _open_store(self) -> Any:
+    def _open_store(self) -> FeatureStore | MemoryStore:
         key, widths = store_key(self.network_, self.embedder_), layer_widths(self.network_, self.embedder_.layers)
         if self.store is None:
             return MEMORY.open(key, widths)
         path = Path(self.store)
-        # a folder that is no store is a shelf for stores, so that a grid over layers or weights finds each its own
-        shelf = (path.exists() and not (path / "key.json").exists()) or path.suffix != ".store"
-        return FeatureStore.create(default_store_path(key, self.network_.name, path) if shelf else path, key, widths)
+        # any other folder is a shelf for stores, so that a grid over layers or weights finds each its own
+        is_store = path.suffix == ".store" or (path / "key.json").exists()
+        return FeatureStore.create(path if is_store else default_store_path(key, self.network_.name, path), key, widths)
 
 
-def _loaded(network: str, weights: str) -> Network:
+def _loaded(network: str | os.PathLike[str], weights: str | os.PathLike[str]) -> Network:
     """Load a network once per process for each state of its file."""
-    changed = os.stat(weights).st_mtime_ns if weights != "builtin" and os.path.exists(weights) else 0
-    return _load(network, weights, changed)
+    for name, value in (("network", network), ("weights", weights)):
+        if not isinstance(value, str | os.PathLike):
+            raise RecipeError(f"{name} must be a name or the path of a weights file; got a {type(value).__name__}.")
+    return _load(os.fspath(network), os.fspath(weights), _changed(network), _changed(weights))
+
+
+def _changed(file: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Tell one state of a file from the next; None for a name that is no file."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 @lru_cache(maxsize=8)
-def _load(network: str, weights: str, changed: int) -> Network:
+def _load(network: str, weights: str, *changed: tuple[int, int] | None) -> Network:
     return load_network(network, weights=weights)

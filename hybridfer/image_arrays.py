@@ -8,6 +8,11 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
+# what may follow (h, w) in the shape of an image
+CHANNELS = ((), (1,), (3,))
+# resampling and standardisation overshoot 1 a little; 0..255 as floats is a mistake that would go unseen
+PLAUSIBLE = 16.0
+
 
 def as_images(X: NDArray, image_shape: tuple[int, ...] | None = None) -> NDArray:
     """Bring images of any accepted layout to (n, h, w) or (n, h, w, 3), uint8 or float32.
@@ -16,7 +21,7 @@ def as_images(X: NDArray, image_shape: tuple[int, ...] | None = None) -> NDArray
     ----------
     X : ndarray
         (n, h, w); (n, h, w, c) or (n, c, h, w) with c = 1 or 3; or flattened rows (n, h * w). uint8 pixels, other integers
-        within 0..255, or floats, which are taken to lie in [0, 1].
+        within 0..255, or floats, which are taken to lie in [0, 1], with a warning where they clearly do not.
     image_shape : tuple of (h, w) or (h, w, c), optional
         The shape of one flattened row. Without it, rows are square grey images; a length that is no square is taken as a
         strip of height 1, with a warning.
@@ -59,15 +64,22 @@ def _as_pixels(X: NDArray) -> NDArray:
         if X.size and (X.min() < 0 or X.max() > 255):
             raise ValueError(f"Integer pixels must lie in 0..255; got {X.min()}..{X.max()}.")
         return X.astype(np.uint8)
-    return X.astype(np.float32, copy=False)
+    pixels = X.astype(np.float32, copy=False)
+    if pixels.size and pixels.max() > PLAUSIBLE:
+        warnings.warn(
+            f"Float pixels are taken to lie in [0, 1]; these reach {pixels.max():g}. Divide them by 255, or give uint8.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return pixels
 
 
 def _unflattened(X: NDArray, image_shape: tuple[int, ...] | None) -> NDArray:
     n_pixels = X.shape[1]
     if image_shape is not None:
-        if math.prod(image_shape) != n_pixels or len(image_shape) not in (2, 3):
+        if math.prod(image_shape) != n_pixels or len(image_shape) not in (2, 3) or tuple(image_shape[2:]) not in CHANNELS:
             raise ValueError(
-                f"image_shape must be (h, w) or (h, w, c) with {n_pixels} pixels in all, as X has {n_pixels} columns; "
+                f"image_shape must be (h, w) or (h, w, c), c = 1 or 3, of {n_pixels} values, as X has {n_pixels} columns; "
                 f"got {tuple(image_shape)}."
             )
         images = X.reshape(len(X), *image_shape)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import datetime
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .options import dataset_options, device_options, reading
+from ..errors import HybridferError
+from .options import check_writable, dataset_options, device_options, reading
+
+
+def _jobs(_context: click.Context, _parameter: click.Parameter, value: int | None) -> int | None:
+    if value == 0:
+        raise click.BadParameter("expected a number of processes, or -1 for all cores; got 0.")
+    return value
 
 
 @click.command(
@@ -39,7 +47,7 @@ from .options import dataset_options, device_options, reading
     show_default=True,
     help="What heads are fitted on with the chosen parameters.",
 )
-@click.option("--jobs", type=int, help="Worker processes of a search; -1 for all cores.")
+@click.option("--jobs", type=int, callback=_jobs, help="Worker processes of a search; -1 for all cores.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of carving, heads and searches.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON instead of the table.")
 @dataset_options
@@ -69,8 +77,6 @@ def benchmark(
     DATA is a file, folder or archive of images, or faces for drawn ones. Started again after an interruption, it re-uses
     whatever was finished.
     """
-    from ..datasets import read_dataset
-    from ..errors import DatasetError
     from ..evaluation.benchmark import PIPELINES, run_benchmark
     from ..evaluation.environment import public_command
     from ..reporting.folder import write_report
@@ -78,13 +84,11 @@ def benchmark(
 
     out = out or _fresh_folder(data)
     if (out / "report.json").exists() and not overwrite:
-        raise DatasetError(f"{out} holds a report already. Choose another --out, or replace it with --overwrite.")
-    drawn = data.partition(":")[0] == "faces"
-    dataset = read_dataset(data, **reading(options))
-    click.echo(dataset.summary(), err=True)
+        raise HybridferError(f"{out} holds a report already. Choose another --out, or replace it with --overwrite.")
+    check_writable(out)
     report = run_benchmark(
-        dataset,
-        features or (["tiny"] if drawn else ["compact"]),
+        data,
+        features,
         pipelines or PIPELINES,
         weights=weights,
         store=store,
@@ -96,14 +100,15 @@ def benchmark(
         precision=precision,
         random_state=seed,
         verbose=obj["verbose"],
-        command=public_command(sys.argv),
+        command=public_command(["hybridfer", *sys.argv[1:]]),
+        **reading(options),
     )
     write_report(report, out)
-    click.echo(report.to_json() if as_json else render_table(report))
+    click.echo(report.to_json() if as_json else render_table(report).rstrip())
     click.echo(f"\nreport.md, report.json and predictions.csv are in {out}", err=True)
 
 
 def _fresh_folder(data: str) -> Path:
     """Name a folder that no other run has."""
-    stem = Path(data).name.partition(".")[0].replace(":", "-")
-    return Path("runs") / f"{stem}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    stem = Path(os.path.abspath(data)).name.partition(".")[0].replace(":", "-")
+    return Path("runs") / f"{stem or 'images'}-{datetime.datetime.now():%Y%m%d-%H%M%S}"

@@ -59,7 +59,9 @@ def extract(
         **keywords,
     )
     if extraction.problems:
-        click.echo(f"{len(extraction.problems)} images were skipped; the first: {extraction.problems[0]}", err=True)
+        count = len(extraction.problems)
+        told = "1 problem was skipped" if count == 1 else f"{count:,} problems were skipped, the first"
+        click.echo(f"{told}: {extraction.problems[0]}", err=True)
     rate = f", {extraction.embedded / extraction.seconds:,.0f} images/s" if extraction.embedded else ""
     click.echo(
         f"{extraction.store.path}: {extraction.images:,} images, {extraction.embedded:,} of them through the network "

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import logging
-import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -19,6 +19,14 @@ COMMANDS = {
     "recipes": "List the feature and pipeline recipes.",
     "store": "Look into, check and join feature stores.",
     "train": "Train a CNN on DATA.",
+}
+
+# torch's errors, by name: torch is not imported for them
+OUT_OF_MEMORY = ("OutOfMemoryError",)
+INTERRUPTED = {
+    "benchmark": "Trainings, features and heads that are finished are kept: run the same command again to go on.",
+    "extract": "Rows that are sealed are kept: run the same command again to go on.",
+    "train": "The last whole epoch is kept: run the same command with --resume to go on.",
 }
 
 
@@ -41,15 +49,37 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what we raise on purpose is told in one paragraph, without a traceback."""
+        """Run a command; what users or their machines can cause is told in one paragraph, without a traceback."""
         try:
             return super().invoke(ctx)
         except HybridferError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(1)
+            _fail(ctx, str(error))
         except KeyboardInterrupt:
-            click.echo("\nInterrupted. What is finished is kept: run the same command again to go on.", err=True)
+            going_on = INTERRUPTED.get(ctx.invoked_subcommand or "", "")
+            click.echo(f"\nInterrupted. {going_on}".rstrip(), err=True)
             ctx.exit(130)
+        except OSError as error:
+            # click itself ends quietly when the reader of a pipe has gone
+            if error.errno == errno.EPIPE:
+                raise
+            _fail(ctx, f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and type(error).__name__ not in OUT_OF_MEMORY:
+                raise
+            _fail(ctx, f"There is not enough memory ({str(error).partition('. ')[0]}). Try a smaller --batch-size.")
+        return None
+
+
+def _fail(ctx: click.Context, message: str) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    ctx.exit(1)
+
+
+class _Echo(logging.Handler):
+    """Prints messages where click prints, whatever standard error is by then."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(self.format(record), err=True)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,5 +95,6 @@ def main(ctx: click.Context, quiet: bool) -> None:
       hybridfer benchmark fer2013.zip           your own data
     """
     ctx.obj = {"verbose": 0 if quiet else 1}
-    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
-    logging.getLogger("hybridfer").setLevel(logging.WARNING if quiet else logging.INFO)
+    log = logging.getLogger("hybridfer")
+    log.handlers = [_Echo()]
+    log.setLevel(logging.WARNING if quiet else logging.INFO)

@@ -13,7 +13,7 @@ import click
 )
 @click.argument("name", required=False)
 @click.option("--classes", "n_classes", type=click.IntRange(1), default=7, show_default=True, help="Number of logits.")
-@click.option("--image-size", type=click.IntRange(1, 4096), default=48, show_default=True, help="Pixels a side.")
+@click.option("--image-size", type=click.IntRange(1, 1024), default=48, show_default=True, help="Pixels a side.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def networks(name: str | None, n_classes: int, image_size: int, as_json: bool) -> None:
     """List the networks of the catalogue, or the layers of one."""

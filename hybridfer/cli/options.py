@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from ..errors import HybridferError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -55,3 +59,10 @@ def reading(options: dict[str, Any]) -> dict[str, Any]:
     """Take the options of `dataset_options` out of a command's, as keywords of `read_dataset`."""
     keywords = {name: options.pop(name) for name in ("classes", "image_size", "test_split", "on_error")}
     return {**keywords, "mode": "colour" if options.pop("colour") else "grey"}
+
+
+def check_writable(folder: Path) -> None:
+    """Find out before hours of work whether files can be written into a folder, be it there or not."""
+    nearest = next(known for known in (folder, *folder.absolute().parents) if known.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise HybridferError(f"{folder} cannot be written, as {nearest} is no folder that may be written in.")

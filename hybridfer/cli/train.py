@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .options import dataset_options, device_options, reading
+from .options import check_writable, dataset_options, device_options, reading
+
+log = logging.getLogger("hybridfer")
 
 
 @click.command(
@@ -24,7 +27,7 @@ from .options import dataset_options, device_options, reading
 @click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
 @click.option("--store-as", type=click.Choice(["fp32", "fp16"]), default="fp32", help="fp16 halves the file.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted training.")
-@click.option("--overwrite", is_flag=True, help="Replace the weights file if it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace the weights file, or the checkpoint, if there is one.")
 @dataset_options
 @device_options
 @click.pass_obj
@@ -52,6 +55,7 @@ def train(
     """
     from ..datasets import read_dataset
     from ..errors import WeightsError
+    from ..evaluation.splits import check_trainable
     from ..networks import find_architecture, save_network
     from ..recipes import load_recipe
     from ..training import train_network
@@ -60,6 +64,12 @@ def train(
         raise click.UsageError("Give either --network NAME or --features RECIPE.")
     if output.exists() and not overwrite:
         raise WeightsError(f"{output} exists already. Choose another name, or replace it with --overwrite.")
+    checkpoint = output.with_name(f"{output.name}.checkpoint")
+    if checkpoint.exists() and not (resume or overwrite):
+        raise WeightsError(
+            f"{checkpoint} is what an interrupted training left. Go on with --resume, or begin anew with --overwrite."
+        )
+    check_writable(output.parent)
     if network is not None:
         find_architecture(network)
     recipe = load_recipe("feature", features or str(network))
@@ -72,14 +82,15 @@ def train(
     }
     changed = {name: value for name, value in given.items() if value is not None}
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=changed)})
-    dataset = read_dataset(data, **reading(options)).with_validation()
-    click.echo(dataset.summary(), err=True)
-    checkpoint = output.with_name(f"{output.name}.checkpoint")
+    dataset = read_dataset(data, **reading(options))
+    check_trainable(dataset)
+    dataset = dataset.with_validation()
+    log.info("%s", dataset.summary())
     trained = train_network(dataset, recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=obj["verbose"])
     save_network(trained, output, precision=store_as, overwrite=overwrite)
     checkpoint.unlink(missing_ok=True)
-    best = max(trained.history, key=lambda epoch: epoch["valid_accuracy"])
+    last, best = trained.history[-1], max(trained.history, key=lambda epoch: epoch["valid_accuracy"])
     click.echo(
-        f"{output}: {trained.name}, {trained.parameters:,} parameters, {len(trained.history)} epochs; "
-        f"validation accuracy {trained.history[-1]['valid_accuracy']:.1%} at the end, {best['valid_accuracy']:.1%} at best (epoch {best['epoch']})"
+        f"{output}: {trained.name}, {trained.parameters:,} parameters, {len(trained.history)} epochs; validation accuracy "
+        f"{last['valid_accuracy']:.1%} at the end, {best['valid_accuracy']:.1%} at best (epoch {best['epoch']})"
     )

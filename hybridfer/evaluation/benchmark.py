@@ -9,14 +9,14 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
 from hybridfer.datasets import Dataset, read_dataset
-from hybridfer.errors import RecipeError
-from hybridfer.evaluation.embedded import Embedded, embed_splits, finished_folder
+from hybridfer.errors import HybridferError, RecipeError
+from hybridfer.evaluation.embedded import Embedded, check_recipe, embed_splits, finished_folder
 from hybridfer.evaluation.finished import FinishedHeads
 from hybridfer.evaluation.predictions import PredictionTable
 from hybridfer.evaluation.report import BenchmarkReport, DatasetSummary, Protocol
@@ -28,6 +28,10 @@ from hybridfer.recipes import FeatureRecipe, PipelineRecipe, load_recipe
 
 log = logging.getLogger("hybridfer")
 
+Features = str | os.PathLike[str] | FeatureRecipe
+Pipelines = str | os.PathLike[str] | PipelineRecipe
+Recipe = TypeVar("Recipe", Features, Pipelines)
+
 PIPELINES = ("softmax", "svm-linear", "svm-rbf", "linear-svc", "forest", "xgboost", "logistic", "knn")
 SEARCH_WORDS = {
     "grid": "every candidate of the recipe's grid",
@@ -35,12 +39,13 @@ SEARCH_WORDS = {
     "random": "candidates drawn from the recipe's grid",
     "off": "no search: the recipe's own parameters",
 }
+REFITS = ("train", "train+validation")
 
 
 def run_benchmark(
     source: str | os.PathLike[str] | Dataset = "faces",
-    features: Sequence[str | os.PathLike[str] | FeatureRecipe] | None = None,
-    pipelines: Sequence[str | os.PathLike[str] | PipelineRecipe] = PIPELINES,
+    features: Features | Sequence[Features] | None = None,
+    pipelines: Pipelines | Sequence[Pipelines] = PIPELINES,
     *,
     weights: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -53,19 +58,21 @@ def run_benchmark(
     random_state: int = 0,
     verbose: int = 1,
     command: str = "hybridfer.run_benchmark(...)",
+    **reading: Any,
 ) -> BenchmarkReport:
     """Train or load CNNs, embed, tune heads on validation, score test once, and compare with softmax.
 
-    Whatever is finished - trainings, features, heads - is kept and found again by a later call.
+    Whatever is finished - trainings, features, heads - is kept and found again by a later call. All that can be known to
+    be wrong before images are read is found out first.
 
     Parameters
     ----------
     source : path or Dataset
         What `read_dataset` reads. A missing test or validation split is carved from train.
-    features : sequence of str, path or FeatureRecipe
-        Feature recipes; ``["tiny"]`` for drawn faces and ``["compact"]`` for everything else by default.
-    pipelines : sequence of str, path or PipelineRecipe
-        Pipeline recipes. The softmax row is always there.
+    features : str, path or FeatureRecipe, or a sequence of these
+        Feature recipes; ``"tiny"`` for drawn faces and ``"compact"`` for everything else by default.
+    pipelines : str, path or PipelineRecipe, or a sequence of these
+        Pipeline recipes. The softmax row is always there, where the network knows all classes of the dataset.
     weights, store : path, optional
         A weights file and a feature store, for a benchmark of a single feature recipe.
     search : {"grid", "halving", "random", "off"}
@@ -84,6 +91,8 @@ def run_benchmark(
         1 shows bars on a terminal.
     command : str
         What the report says it was made by.
+    **reading
+        ``classes``, ``image_size``, ``mode``, ``test_split`` and ``on_error``, as for `read_dataset`.
 
     Returns
     -------
@@ -96,15 +105,23 @@ def run_benchmark(
 
     Examples
     --------
-    >>> report = run_benchmark("faces:300", ["tiny"], ["forest"], search="off", verbose=0)  # doctest: +SKIP
+    >>> from hybridfer import FeatureRecipe, make_faces
+    >>> quick = FeatureRecipe(name="quick", network="tiny", training={"max_epochs": 1})
+    >>> report = run_benchmark(make_faces(120), quick, "knn", search="off", verbose=0)
+    >>> [row.pipeline for row in report.rows]
+    ['softmax', 'knn']
     """
-    drawn = isinstance(source, str) and source.partition(":")[0] == "faces"
-    found = [load_recipe("feature", recipe) for recipe in features or ["tiny" if drawn else "compact"]]
-    heads = _heads(pipelines)
+    _check_words(search, refit, n_jobs)
+    found = [load_recipe("feature", recipe) for recipe in _several(features) or [_default_recipe(source)]]
+    heads = _heads(_several(pipelines))
     _check_names(found, heads, weights, store)
+    for recipe in found:
+        check_recipe(recipe, weights, device, precision)
     for head in heads:
         rehearse_recipe(head)
-    splits = three_splits(read_dataset(source), random_state)
+    dataset = source if isinstance(source, Dataset) and not reading else read_dataset(source, **reading)
+    splits = three_splits(dataset, random_state, reading.get("test_split", "auto"))
+    log.info("%s", splits.summary())
     seen = np.concatenate([splits.digests("train"), splits.digests("validation")])
     twins = twin_mask(splits.digests("test"), seen)
     settings = {"search": search, "n_candidates": n_candidates, "refit": refit, "random_state": random_state}
@@ -141,7 +158,27 @@ def run_benchmark(
     )
 
 
-def _heads(pipelines: Sequence[str | os.PathLike[str] | PipelineRecipe]) -> list[PipelineRecipe]:
+def _several(recipes: Recipe | Sequence[Recipe] | None) -> list[Recipe]:
+    """Take one recipe for a list of one."""
+    if recipes is None:
+        return []
+    return [recipes] if isinstance(recipes, str) or not isinstance(recipes, Sequence) else list(recipes)
+
+
+def _default_recipe(source: str | os.PathLike[str] | Dataset) -> str:
+    name = source.source if isinstance(source, Dataset) else os.fspath(source)
+    return "tiny" if name.partition(":")[0] == "faces" else "compact"
+
+
+def _check_words(search: str, refit: str, n_jobs: int | None) -> None:
+    for name, value, known in (("search", search, tuple(SEARCH_WORDS)), ("refit", refit, REFITS)):
+        if value not in known:
+            raise RecipeError(f"{name} must be among {list(known)}; got {value!r}.")
+    if n_jobs == 0:
+        raise RecipeError("n_jobs must be a number of processes, or -1 for all cores; got 0.")
+
+
+def _heads(pipelines: Sequence[Pipelines]) -> list[PipelineRecipe]:
     """Load the heads; softmax is a row of its own, from the network itself."""
     recipes = [load_recipe("pipeline", recipe) for recipe in pipelines]
     return [recipe for recipe in recipes if recipe.head != "softmax"]
@@ -150,6 +187,8 @@ def _heads(pipelines: Sequence[str | os.PathLike[str] | PipelineRecipe]) -> list
 def _check_names(
     features: list[FeatureRecipe], heads: list[PipelineRecipe], weights: object | None, store: object | None
 ) -> None:
+    if any(head.name == "softmax" for head in heads):
+        raise RecipeError("The name 'softmax' is the CNN's own row; give the pipeline recipe another one.")
     for kind, recipes in (("feature", features), ("pipeline", heads)):
         names = [recipe.name for recipe in recipes]
         repeated = sorted({name for name in names if names.count(name) > 1})
@@ -175,7 +214,15 @@ def _fitted_head(
     prediction = finished.find(identity)
     if prediction is None:
         log.info("fitting %s on %s", recipe.name, embedded.run.recipe)
-        prediction = _fit_head(recipe, embedded, splits, settings, n_jobs)
+        try:
+            prediction = _fit_head(recipe, embedded, splits, settings, n_jobs)
+        except HybridferError:
+            raise
+        except ValueError as error:
+            raise RecipeError(
+                f"pipeline recipe {recipe.name!r} cannot be fitted on {len(splits.labels('train'))} train images of "
+                f"{splits.dataset.source}: {error} Change its recipe, or leave it out by naming others with -p."
+            ) from error
         finished.keep(identity, prediction)
     return prediction
 
@@ -230,7 +277,7 @@ def _summary(splits: Splits, twins: np.ndarray) -> DatasetSummary:
     dataset, test = splits.dataset, splits.digests("test")
     counts = dataset.counts()
     return DatasetSummary(
-        source=Path(dataset.source).name,
+        source=Path(os.path.abspath(dataset.source)).name,
         classes=dataset.classes,
         image_shape=tuple(dataset.images.shape[1:]),
         counts={split: tuple(row.get(name, 0) for name in dataset.classes) for split, row in counts.items()},

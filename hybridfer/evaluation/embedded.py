@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from scipy.special import softmax
 
@@ -19,7 +20,16 @@ from hybridfer.evaluation.splits import Splits
 from hybridfer.evaluation.twins import count_leak
 from hybridfer.extraction import default_store_path, extract_into, layer_widths, network_of, store_key
 from hybridfer.home import home
-from hybridfer.networks import Embedder, Network, load_network, save_network
+from hybridfer.networks import (
+    Embedder,
+    Network,
+    Preprocessing,
+    catalogue_network,
+    choose_device,
+    choose_precision,
+    load_network,
+    save_network,
+)
 from hybridfer.recipes import FeatureRecipe
 from hybridfer.store import FeatureStore
 from hybridfer.training import remembered_path, train_network
@@ -55,12 +65,12 @@ class Embedded:
             return None
         start = time.perf_counter()
         columns = [self.network.classes.index(name) for name in classes]
-        probabilities = {split: softmax(logits[:, columns].astype(float), axis=1) for split, logits in self.logits.items()}
+        probabilities = softmax(self.logits["test"][:, columns].astype(float), axis=1)
         others = sorted(set(self.network.classes) - set(classes))
         told = f"the CNN also knows {', '.join(others)}; its softmax is taken over the classes of the dataset"
         return Prediction(
-            probabilities["test"].argmax(axis=1),
-            probabilities["test"],
+            probabilities.argmax(axis=1),
+            probabilities,
             is_softmax=True,
             predict_seconds=time.perf_counter() - start,
             warnings=(told,) if others else (),
@@ -105,16 +115,25 @@ def embed_splits(
         forward_passes=extraction.embedded,
         leak=count_leak(digests["test"], network.trained_on, twins) if len(network.trained_on) else None,
     )
-    rows = {split: opened.get(wanted) for split, wanted in digests.items()}
-    columns = np.concatenate([np.arange(part.start, part.stop) for part in map(opened.layer, recipe.layers)])
-    logits = opened.layer("logits")
     return Embedded(
         run,
         network,
         opened,
-        {split: matrix[:, columns] for split, matrix in rows.items()},
-        {split: matrix[:, logits] for split, matrix in rows.items()},
+        features={split: opened.get(wanted, recipe.layers) for split, wanted in digests.items()},
+        logits={split: opened.get(wanted, "logits") for split, wanted in digests.items()},
     )
+
+
+def check_recipe(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None, device: str, precision: str | None) -> None:
+    """Find out before anything long begins whether a recipe's network, layers, device and precision can be had."""
+    choose_precision(precision or recipe.precision, choose_device(device))
+    if weights is not None or recipe.weights is not None:
+        network = network_of(recipe, weights)
+    else:
+        preprocessing = Preprocessing((recipe.image_size, recipe.image_size), 3 if recipe.colour else 1)
+        network = catalogue_network(recipe.network, preprocessing=preprocessing)
+    for layer in recipe.layers:
+        network.submodule(layer)
 
 
 def _network(
@@ -124,12 +143,17 @@ def _network(
     if weights is not None or recipe.weights is not None:
         return network_of(recipe, weights), None
     path = remembered_path(recipe, splits.dataset)
-    if not path.exists():
-        log.info("training %s on %d images", recipe.name, int((splits.dataset.splits == "train").sum()))
-        checkpoint = path.with_suffix(".checkpoint")
-        trained = train_network(splits.dataset, recipe, device=device, checkpoint=checkpoint, resume=True, verbose=verbose)
-        save_network(trained, path)
-        checkpoint.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # of several benchmarks that need one training, one does it and the others wait
+    with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
+        if not path.exists():
+            log.info("training %s on %d images", recipe.name, int((splits.dataset.splits == "train").sum()))
+            checkpoint = path.with_suffix(".checkpoint")
+            trained = train_network(
+                splits.dataset, recipe, device=device, checkpoint=checkpoint, resume=True, verbose=verbose
+            )
+            save_network(trained, path)
+            checkpoint.unlink(missing_ok=True)
     network = load_network(path)
     return network, float(sum(epoch.get("dur", 0.0) for epoch in network.history))
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -39,7 +40,7 @@ class FinishedHeads:
                 told = json.loads(str(arrays["told"]))
                 told["warnings"] = tuple(told["warnings"])
                 return Prediction(arrays["labels"], arrays.get("probabilities"), **told)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
             return None
 
     def keep(self, identity: Mapping[str, Any], prediction: Prediction) -> None:

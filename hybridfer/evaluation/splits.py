@@ -16,7 +16,15 @@ TEST_SHARE = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """A dataset with train, validation and test, and where the last two came from, in words."""
+    """A dataset with train, validation and test.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        Has all three.
+    validation_origin, test_origin : str
+        Where these two came from, in words.
+    """
 
     dataset: Dataset
     validation_origin: str
@@ -35,8 +43,12 @@ class Splits:
         """Digests of a split's images."""
         return self.dataset.digests[self.dataset.splits == split]
 
+    def summary(self) -> str:
+        """Describe the dataset by the splits that are used, and say where they came from."""
+        return f"{self.dataset.summary()}\nvalidation: {self.validation_origin}; test: {self.test_origin}"
 
-def three_splits(dataset: Dataset, random_state: int) -> Splits:
+
+def three_splits(dataset: Dataset, random_state: int, test_split: str = "auto") -> Splits:
     """Carve the splits that a dataset lacks from its train images: test first, then validation.
 
     Parameters
@@ -45,29 +57,78 @@ def three_splits(dataset: Dataset, random_state: int) -> Splits:
         With labels.
     random_state : int
         Seed of the draws.
+    test_split : {"auto", "public", "private", "all"}
+        What `read_dataset` was asked for; told as the test split's origin.
+
+    Returns
+    -------
+    Splits
 
     Raises
     ------
     DatasetError
-        If there are no train images, test images have no labels, or a class is absent from train.
+        If an image has no label, there are fewer than two classes, or train has too few images of one.
+
+    Examples
+    --------
+    >>> from hybridfer.datasets import make_faces
+    >>> splits = three_splits(make_faces(140), random_state=0)
+    >>> splits.validation_origin, len(splits.test)
+    ("the source's own validation split", 21)
     """
-    if not dataset.has_split("train"):
-        raise DatasetError(f"{dataset.source} has no train images; a benchmark needs some to fit the heads on.")
-    test_origin, validation_origin = "the source's own test split", "the source's own validation split"
+    check_trainable(dataset, ("validation", "test"))
+    asked = {"public": "PublicTest", "private": "PrivateTest", "all": "PublicTest and PrivateTest together"}
+    test_origin = asked.get(test_split, "the source's own test split")
+    validation_origin = "the source's own validation split"
     if not dataset.has_split("test"):
         dataset = dataset.with_split("test", TEST_SHARE, random_state)
         test_origin = f"{TEST_SHARE:.0%} of train, drawn by class (the source has no test split)"
     if not dataset.has_split("validation"):
         dataset = dataset.with_validation(VALIDATION_SHARE, random_state)
         validation_origin = f"{VALIDATION_SHARE:.0%} of train, drawn by class"
-    if (dataset.labels < 0).any():
-        unknown = int((dataset.labels < 0).sum())
-        raise DatasetError(
-            f"{unknown} images of {dataset.source} have no label, and cannot be scored. "
-            "Give a source whose test images have labels."
-        )
-    absent = sorted(set(range(len(dataset.classes))) - set(dataset.split("train").labels.tolist()))
-    if absent:
-        names = [dataset.classes[label] for label in absent]
-        raise DatasetError(f"train has no image of {names}. Leave these out with --classes, or add images.")
     return Splits(dataset, validation_origin, test_origin)
+
+
+def check_trainable(dataset: Dataset, others: tuple[str, ...] = ("validation",)) -> None:
+    """Refuse a dataset whose train images do not do for training, or for carving the other splits that it lacks.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Before anything was carved.
+    others : tuple of str
+        The splits that are used beside train.
+
+    Raises
+    ------
+    DatasetError
+        If an image of these splits has no label, there are fewer than two classes, or train has too few images of one.
+    """
+    if not dataset.has_split("train"):
+        raise DatasetError(f"{dataset.source} has no train images, and so nothing to learn from.")
+    used = np.isin(dataset.splits, ("train", *others))
+    unlabelled = dataset.splits[used & (dataset.labels < 0)]
+    if len(unlabelled):
+        where = " and ".join(np.unique(unlabelled).tolist())
+        hint = " Give the train images alone, and a test split is drawn from them." if where == "test" else ""
+        raise DatasetError(f"{len(unlabelled)} {where} images of {dataset.source} have no label; all need one.{hint}")
+    if len(dataset.classes) < 2:
+        raise DatasetError(f"{dataset.source} has the class {dataset.classes[0]!r} alone; at least two are needed.")
+    lacking = [split for split in others if not dataset.has_split(split)]
+    counts = _distinct_train_images(dataset)
+    few = {name: count for name, count in counts.items() if count < 1 + len(lacking)}
+    if few:
+        told = ", ".join(f"{name} ({count})" for name, count in few.items())
+        carving = f", as {' and '.join(lacking)} are drawn from them" if lacking else ""
+        raise DatasetError(
+            f"train needs at least {1 + len(lacking)} different images of every class{carving}; there are too few of "
+            f"{told}. Leave these out with --classes, or add images."
+        )
+
+
+def _distinct_train_images(dataset: Dataset) -> dict[str, int]:
+    """Count each class's train images, copies once."""
+    train = dataset.splits == "train"
+    pairs = set(zip(dataset.labels[train].tolist(), dataset.digests[train].tolist(), strict=True))
+    counts = np.bincount([label for label, _ in pairs], minlength=len(dataset.classes))
+    return dict(zip(dataset.classes, counts.tolist(), strict=True))

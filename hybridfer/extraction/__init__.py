@@ -3,11 +3,12 @@
 from .embedding import alone, blocks_of, embed_missing
 from .extract import Extraction, extract_features, extract_into, network_of
 from .keys import default_store_path, layer_widths, store_key
-from .memory import MEMORY
+from .memory import MEMORY, MemoryStore
 
 __all__ = [
     "MEMORY",
     "Extraction",
+    "MemoryStore",
     "alone",
     "blocks_of",
     "default_store_path",

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from ..digest import image_digests
 from ..networks import Embedder
 from ..store import FeatureStore
+from .memory import MemoryStore
+
+log = logging.getLogger("hybridfer")
 
 # rows sealed at once: what a kill may cost, and what the forward pass works on while the last lot is written
 LOT = 2048
+# seconds after which whoever waits for another process is told so
+PATIENCE = 2.0
 
 
 class RowStore(Protocol):
@@ -82,14 +88,23 @@ def embed_missing(
 
 
 @contextmanager
-def alone(store: RowStore) -> Iterator[None]:
-    """Hold back other processes that would embed into the same store, so that no image is embedded twice."""
-    if not isinstance(store, FeatureStore):
-        yield
+def alone(store: FeatureStore | MemoryStore) -> Iterator[None]:
+    """Hold back other processes and threads that would embed into the same store, so that no image is embedded twice."""
+    if isinstance(store, MemoryStore):
+        with store.embedding:
+            yield
         return
-    with FileLock(store.path / "embedding.lock", poll_interval=0.05):
+    lock = FileLock(store.path / "embedding.lock", poll_interval=0.05)
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        log.info("waiting for another process that embeds into %s", store.path)
+        lock.acquire()
+    try:
         store.refresh()
         yield
+    finally:
+        lock.release()
 
 
 class _Lot:

@@ -20,7 +20,7 @@ from ..errors import DatasetError
 from ..networks import Embedder, Network, load_network
 from ..recipes import FeatureRecipe, load_recipe
 from ..store import FeatureStore
-from .embedding import LOT, alone, blocks_of, embed_missing
+from .embedding import alone, blocks_of, embed_missing
 from .keys import default_store_path, layer_widths, store_key
 
 
@@ -55,7 +55,7 @@ def extract_features(
     *,
     store: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     views: str | None = None,
     device: str = "auto",
     precision: str | None = None,
@@ -113,11 +113,13 @@ def extract_features(
     >>> extraction.embedded, X.shape[1]
     (20, 224)
     """
+    start = time.perf_counter()
     recipe = load_recipe("feature", features)
+    images = _Reading(source, on_error, reading)
     network = network_of(recipe, weights)
     embedder = Embedder(
         network,
-        layers or recipe.layers,
+        (layers,) if isinstance(layers, str) else layers or recipe.layers,
         views=views or recipe.views,
         device=device,
         precision=precision or recipe.precision,
@@ -126,7 +128,7 @@ def extract_features(
     key = store_key(network, embedder)
     path = Path(store) if store is not None else default_store_path(key, recipe.name)
     opened = FeatureStore.create(path, key, layer_widths(network, embedder.layers))
-    return extract_into(opened, source, embedder, on_error=on_error, progress=progress, **reading)
+    return _extract(opened, images, embedder, progress, start)
 
 
 def extract_into(
@@ -139,8 +141,12 @@ def extract_into(
     **reading: Any,
 ) -> Extraction:
     """Embed a source into a store that is open; the embedder must be the one that the store's key names."""
-    start, before = time.perf_counter(), embedder.images_embedded
-    images = _Reading(source, on_error, reading)
+    start = time.perf_counter()
+    return _extract(store, _Reading(source, on_error, reading), embedder, progress, start)
+
+
+def _extract(store: FeatureStore, images: _Reading, embedder: Embedder, progress: bool, start: float) -> Extraction:
+    before = embedder.images_embedded
     with alone(store):
         digests = embed_missing(images.blocks(), store, embedder, total=len(images), progress=progress)
     labels, splits, names = images.columns()
@@ -163,13 +169,11 @@ class _Reading:
         if isinstance(source, Dataset) and not options:
             self._dataset = source
         else:
-            self._dataset = scan_dataset(source, **options)
+            self._dataset = scan_dataset(source, on_error=on_error, **options)
         self._on_error = on_error
         self._rows: list[NDArray[np.int64]] = []
         self.classes, self.source = self._dataset.classes, self._dataset.source
         self.problems = list(self._dataset.problems)
-        if isinstance(self._dataset, DatasetIndex):
-            check_problems(self.problems, self.source, on_error)
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -179,10 +183,12 @@ class _Reading:
             self._rows.append(np.arange(len(self._dataset)))
             yield from blocks_of(self._dataset.images)
             return
-        for part in self._dataset.batches(LOT):
+        for part in self._dataset.batches():
             self.problems += part.problems
             self._rows.append(part.rows)
-            yield part.images
+            # once there is something to raise, the rest is read only to name all problems at once
+            if not self.problems or self._on_error == "skip":
+                yield part.images
         check_problems(self.problems, self.source, self._on_error)
         if not sum(map(len, self._rows)):
             raise DatasetError(f"{self.source} holds no image that can be read.")

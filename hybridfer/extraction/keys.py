@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from ..store import StoreKey
 
 def store_key(network: Network, embedder: Embedder) -> StoreKey:
     """Name everything that an embedding depends on but the pixels."""
+    # of a user's own module, the same name may stand for another submodule
+    named = {layer: network.layers[layer] for layer in embedder.layers if network.layers[layer] != layer}
     return StoreKey(
         weights=network.digest,
-        network=network.name,
+        network=f"{network.name} {json.dumps(named, sort_keys=True)}" if named else network.name,
         preprocessing=network.preprocessing.to_json(),
         layers=embedder.layers,
         views=embedder.views,

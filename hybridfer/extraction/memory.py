@@ -11,21 +11,28 @@ from numpy.typing import NDArray
 
 from ..store import StoreKey
 
-# rows of features that one process keeps before it forgets the store used longest ago
+# features that one process keeps before it forgets the store used longest ago
 KEPT_BYTES = 1 << 30
 
 
 class MemoryStore:
-    """Rows of features by the digest of their image, in memory.
+    """Rows of features by the digest of their image, in memory; threads may share it.
 
     Parameters
     ----------
     n_features : int
         Columns.
+
+    Attributes
+    ----------
+    embedding : Lock
+        Held by the thread that computes absent rows, so that no other computes them too.
     """
 
     def __init__(self, n_features: int) -> None:
         self.n_features = n_features
+        self.embedding = Lock()
+        self._changing = Lock()
         self._position: dict[bytes, int] = {}
         self._blocks: list[NDArray[np.float32]] = []
 
@@ -35,7 +42,7 @@ class MemoryStore:
     @property
     def nbytes(self) -> int:
         """Bytes of features kept."""
-        return sum(block.nbytes for block in self._blocks)
+        return len(self) * self.n_features * np.dtype(np.float32).itemsize
 
     def missing(self, digests: NDArray[np.bytes_]) -> NDArray[np.bool_]:
         """Say for each digest whether its row is absent."""
@@ -43,25 +50,35 @@ class MemoryStore:
 
     def append(self, digests: NDArray[np.bytes_], features: NDArray[np.float32]) -> int:
         """Keep rows of shape (n, n_features); return how many were new."""
-        start, new = len(self), list[int]()
-        for row, digest in enumerate(digests.tolist()):
-            if digest not in self._position:
-                self._position[digest] = start + len(new)
-                new.append(row)
-        self._blocks.append(features[new])
+        with self._changing:
+            new = []
+            for row, digest in enumerate(digests.tolist()):
+                if digest not in self._position:
+                    self._position[digest] = len(self._position)
+                    new.append(row)
+            self._blocks.append(features[new])
         return len(new)
 
     def get(self, digests: NDArray[np.bytes_]) -> NDArray[np.float32]:
         """Return rows of shape (n, n_features) in the order of the digests."""
-        if len(self._blocks) > 1:
-            self._blocks = [np.concatenate(self._blocks)]
-        if not self._blocks:
-            return np.empty((0, self.n_features), dtype=np.float32)
-        return self._blocks[0][[self._position[digest] for digest in digests.tolist()]]
+        with self._changing:
+            if len(self._blocks) > 1:
+                self._blocks = [np.concatenate(self._blocks)]
+            rows = self._blocks[0] if self._blocks else np.empty((0, self.n_features), dtype=np.float32)
+            places = [self._position[digest] for digest in digests.tolist()]
+        return rows[np.array(places, dtype=np.intp)]
 
 
 class MemoryStores:
-    """The stores of one process, by key; those used longest ago are forgotten when they outgrow the memory allowed."""
+    """The stores of one process, by key.
+
+    When they outgrow the memory allowed, those used longest ago are forgotten; one that outgrows it alone begins anew.
+
+    Parameters
+    ----------
+    kept_bytes : int
+        Bytes of features that are kept from one use to the next.
+    """
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
         self.kept_bytes = kept_bytes
@@ -71,15 +88,16 @@ class MemoryStores:
     def open(self, key: StoreKey, widths: Mapping[str, int]) -> MemoryStore:
         """Return the key's store, a new one at first."""
         with self._lock:
-            store = self._stores.setdefault(key.digest, MemoryStore(sum(widths.values())))
-            self._stores.move_to_end(key.digest)
-            while len(self._stores) > 1 and sum(kept.nbytes for kept in self._stores.values()) > self.kept_bytes:
+            if key.digest in self._stores:
+                self._stores.move_to_end(key.digest)
+            while sum(store.nbytes for store in self._stores.values()) > self.kept_bytes:
                 self._stores.popitem(last=False)
-            return store
+            return self._stores.setdefault(key.digest, MemoryStore(sum(widths.values())))
 
     def clear(self) -> None:
         """Forget everything."""
-        self._stores.clear()
+        with self._lock:
+            self._stores.clear()
 
 
 MEMORY = MemoryStores()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +96,15 @@ def find_architecture(name: str) -> Architecture:
     return NETWORKS[name]
 
 
+def check_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy a network's own arguments, or say which of them it does not take."""
+    known = find_architecture(name).arguments
+    unknown = sorted(set(arguments) - set(known))
+    if unknown:
+        raise RecipeError(f"{name} takes the arguments {sorted(known)}; got {unknown}.")
+    return dict(arguments)
+
+
 def build_network(
     name: str, *, n_classes: int = 7, channels: int = 1, image_size: tuple[int, int] = (48, 48), **arguments: Any
 ) -> nn.Module:
@@ -130,9 +139,9 @@ def build_network(
     4474759
     """
     architecture = find_architecture(name)
-    unknown = sorted(set(arguments) - set(architecture.arguments))
-    if unknown:
-        raise RecipeError(f"{name} takes the arguments {sorted(architecture.arguments)}; got {unknown}.")
+    check_arguments(name, arguments)
+    if not isinstance(n_classes, int) or n_classes < 1:
+        raise RecipeError(f"n_classes must be a positive integer; got {n_classes!r}.")
     if min(image_size) < architecture.smallest:
         raise RecipeError(
             f"{name} needs images of at least {architecture.smallest} x {architecture.smallest} pixels; got "

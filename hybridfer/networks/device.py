@@ -25,6 +25,8 @@ def choose_device(device: str) -> torch.device:
         chosen = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise RecipeError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'; got {device!r}.") from error
+    if chosen.type not in ("cpu", "cuda", "mps"):
+        raise RecipeError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'; got {device!r}.")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise RecipeError(
             f"device {device!r} was asked for; torch {torch.__version__} sees {torch.cuda.device_count()} CUDA devices. "

@@ -80,9 +80,9 @@ class Embedder:
         self.views = views
         self.images_embedded = 0
         self._preprocessing = network.preprocessing
-        folded = fold_batchnorm(network.module).to(self.device)
-        self._module = convert_conv2d_weight_memory_format(folded, torch.channels_last)
         self._paths = {layer: network.layers[layer] for layer in self.layers}
+        folded = fold_batchnorm(network.module, keep=self._paths.values()).to(self.device)
+        self._module = convert_conv2d_weight_memory_format(folded, torch.channels_last)
 
     def embed(self, images: NDArray) -> dict[str, NDArray[np.float32]]:
         """Embed images of shape (n, h, w) or (n, h, w, c), uint8 or float in [0, 1].
@@ -92,6 +92,8 @@ class Embedder:
         dict of str to ndarray of shape (n, d), dtype float32
             One array for each layer.
         """
+        if not len(images):
+            raise ValueError("images must hold at least one image; got none.")
         parts: dict[str, list[torch.Tensor]] = {layer: [] for layer in self.layers}
         for start in range(0, len(images), self.batch_size):
             for layer, features in self.embed_batch(images[start : start + self.batch_size]).items():
@@ -101,7 +103,9 @@ class Embedder:
     def embed_batch(self, images: NDArray) -> dict[str, torch.Tensor]:
         """Embed one batch; the float32 results stay on the device."""
         with torch.inference_mode(), autocast(self.precision, self.device):
-            batch = self._preprocessing(torch.as_tensor(np.ascontiguousarray(images), device=self.device))
+            # joblib hands large arrays to its workers as read-only maps, which torch warns of
+            pixels = np.require(images, requirements=["C", "W"])
+            batch = self._preprocessing(torch.as_tensor(pixels, device=self.device))
             batch = batch.contiguous(memory_format=torch.channels_last)
             rows = self._forward(batch)
             if self.views == "flip":
@@ -113,6 +117,13 @@ class Embedder:
     def _forward(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         with _captured(self._module, self._paths) as outputs:
             self._module(batch)
+        for layer in self.layers:
+            n_rows = len(outputs.get(layer, ()))
+            if n_rows != len(batch):
+                raise RecipeError(
+                    f"layer {layer!r} must be passed in each forward pass and give one row for each of the {len(batch)} "
+                    f"images; got {n_rows}."
+                )
         return {layer: outputs[layer] for layer in self.layers}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from itertools import pairwise
 
 from torch import nn
@@ -11,7 +12,7 @@ from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 from .blocks import ResidualBlock
 
 
-def fold_batchnorm(module: nn.Module) -> nn.Module:
+def fold_batchnorm(module: nn.Module, keep: Iterable[str] = ()) -> nn.Module:
     """Return a copy in which every BatchNorm that directly follows a convolution or dense layer is folded into it.
 
     Only blocks whose order of execution is known are touched: `torch.nn.Sequential` and our residual blocks. Outputs agree
@@ -21,6 +22,8 @@ def fold_batchnorm(module: nn.Module) -> nn.Module:
     ----------
     module : torch.nn.Module
         In evaluation mode; it is not changed.
+    keep : iterable of str
+        Paths of submodules whose own outputs are wanted: nothing is folded into them.
 
     Returns
     -------
@@ -28,27 +31,43 @@ def fold_batchnorm(module: nn.Module) -> nn.Module:
         In evaluation mode.
     """
     folded = copy.deepcopy(module).eval()
+    kept = {folded.get_submodule(path) for path in keep}
     for part in folded.modules():
-        if isinstance(part, nn.Sequential):
-            names = list(part._modules)
-            for before, after in pairwise(names):
+        for before, after in _consecutive(part):
+            if getattr(part, before) not in kept:
                 _fold_pair(part, before, after)
-        elif isinstance(part, ResidualBlock):
-            _fold_pair(part, "conv1", "norm1")
-            _fold_pair(part, "conv2", "norm2")
     return folded
+
+
+def _consecutive(part: nn.Module) -> list[tuple[str, str]]:
+    """Names of children of which the second gets what the first gives, and nobody else does."""
+    if isinstance(part, ResidualBlock):
+        return [("conv1", "norm1"), ("conv2", "norm2")]
+    # a subclass with a forward of its own may run its children in any order
+    if type(part).forward is nn.Sequential.forward:
+        return list(pairwise(part._modules))
+    return []
 
 
 def _fold_pair(parent: nn.Module, before: str, after: str) -> None:
     first, norm = getattr(parent, before), getattr(parent, after)
-    # a hook on either would see other values than it was registered for
-    if first._forward_hooks or norm._forward_hooks:
+    # exact types: a subclass may do more, such as a BatchNorm with its activation, or a convolution that scales its weights
+    if _is_hooked(first) or _is_hooked(norm):
         return
-    if isinstance(first, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats:
+    if type(first) is nn.Conv2d and type(norm) is nn.BatchNorm2d and _folds(norm, first.out_channels):
         fused: nn.Module = fuse_conv_bn_eval(first, norm)
-    elif isinstance(first, nn.Linear) and isinstance(norm, nn.BatchNorm1d) and norm.track_running_stats:
+    elif type(first) is nn.Linear and type(norm) is nn.BatchNorm1d and _folds(norm, first.out_features):
         fused = fuse_linear_bn_eval(first, norm)
     else:
         return
     setattr(parent, before, fused)
     setattr(parent, after, nn.Identity())
+
+
+def _folds(norm: nn.BatchNorm1d | nn.BatchNorm2d, channels: int) -> bool:
+    return norm.affine and norm.track_running_stats and norm.num_features == channels
+
+
+def _is_hooked(module: nn.Module) -> bool:
+    """Whether a hook would see other values than it was registered for."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)

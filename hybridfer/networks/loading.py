@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib.resources import as_file, files
@@ -17,7 +16,7 @@ from ..errors import WeightsError
 from .catalogue import NETWORKS
 from .network import Network, catalogue_network, own_network
 from .preprocessing import Preprocessing
-from .weights import described, load_state, network_from_weights, read_weights
+from .weights import check_state, described, network_from_weights, read_weights
 
 SHIPPED = "hybridfer.weights"
 
@@ -78,7 +77,7 @@ def load_network(
     with ExitStack() as stack:
         path = stack.enter_context(as_file(_builtin(str(network)))) if weights == "builtin" else Path(weights)
         loaded = network_from_weights(path)
-    if loaded.name != network:
+    if loaded.name != str(network):
         raise WeightsError(f"{weights} holds weights of {loaded.name!r}; {network!r} was asked for.")
     return loaded
 
@@ -112,19 +111,27 @@ def _own(
         return network
     if Path(weights).suffix == ".safetensors":
         file = read_weights(weights)
-        load_state(module, file.state, weights)
+        _fill(module, file.state, weights)
         return described(network, file)
-    load_state(module, _state_dict(Path(weights)), weights)
+    _fill(module, _state_dict(Path(weights)), weights)
     return network
+
+
+def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
+    check_state(module, state, path)
+    module.load_state_dict(dict(state))
 
 
 def _state_dict(path: Path) -> Mapping[str, torch.Tensor]:
     """Read a state dict as tensors only: nothing in the file is run."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+    # a damaged file may fail anywhere in torch's reader, by any error
+    except Exception as error:
         raise WeightsError(f"{path} must hold a state dict of tensors alone; it could not be read so ({error}).") from error
     state = state.get("state_dict", state) if isinstance(state, Mapping) else state
-    if not isinstance(state, Mapping) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+    if not isinstance(state, Mapping) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
+    ):
         raise WeightsError(f"{path} must hold a state dict: names and tensors. It does not.")
     return state

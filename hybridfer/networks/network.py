@@ -16,13 +16,15 @@ from torch import nn
 
 from ..digest import DIGEST
 from ..errors import RecipeError
-from .catalogue import build_network
+from .catalogue import build_network, check_arguments
 from .preprocessing import Preprocessing
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
     """A module with what is needed to embed images with it and to know what it has seen.
+
+    The module is taken as it is: `digest` and `widths` are computed once. Train it further, and a new Network is needed.
 
     Attributes
     ----------
@@ -70,7 +72,7 @@ class Network:
     @property
     def parameters(self) -> int:
         """Number of trainable parameters."""
-        return sum(parameter.numel() for parameter in self.module.parameters())
+        return sum(parameter.numel() for parameter in self.module.parameters() if parameter.requires_grad)
 
     def submodule(self, layer: str) -> nn.Module:
         """Find a layer's module, or say which layers there are."""
@@ -124,9 +126,10 @@ def catalogue_network(
     ['conv1', 'conv2', 'conv3', 'conv4', 'embedding', 'logits']
     """
     preprocessing = preprocessing or Preprocessing()
-    arguments = dict(arguments or {})
+    arguments = check_arguments(name, arguments or {})
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(random_state)
+        # the CPU's generator alone: torch.manual_seed would seed those of GPUs as well, which are not forked
+        torch.default_generator.manual_seed(random_state)
         module = build_network(
             name,
             n_classes=n_classes,

@@ -8,19 +8,21 @@ from typing import Any, Literal
 
 import torch
 
-from ..errors import WeightsError
+from ..errors import RecipeError, WeightsError
 
 # ITU-R BT.601, the weights that JPEG and OpenCV turn colour into grey with
 LUMA = (0.299, 0.587, 0.114)
 # standard deviation in units of the pixel range under which an image counts as blank: half a step of 1/255
 BLANK = 0.5 / 255
+# pixels a side beyond which a size is taken for a mistake
+LARGEST = 4096
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """What happens to an image before the first layer; a part of the identity of its features.
 
-    Attributes
+    Parameters
     ----------
     image_size : tuple of (int, int)
         Height and width in pixels; images of other sizes are resized bilinearly, with antialiasing.
@@ -29,6 +31,11 @@ class Preprocessing:
     standardize : {"none", "image"}
         ``"image"`` shifts and scales each image to mean 0 and standard deviation 1, which makes features blind to
         overall brightness and contrast; ``"none"`` leaves pixels in [0, 1].
+
+    Raises
+    ------
+    RecipeError
+        If a field is none of these.
 
     Examples
     --------
@@ -42,12 +49,23 @@ class Preprocessing:
     channels: int = 1
     standardize: Literal["none", "image"] = "none"
 
+    def __post_init__(self) -> None:
+        sides = tuple(self.image_size)
+        if len(sides) != 2 or not all(type(side) is int and 1 <= side <= LARGEST for side in sides):
+            raise RecipeError(f"image_size must be (height, width), integers in 1..{LARGEST}; got {self.image_size!r}.")
+        if type(self.channels) is not int or self.channels not in (1, 3):
+            raise RecipeError(f"channels must be 1 or 3; got {self.channels!r}.")
+        if self.standardize not in ("none", "image"):
+            raise RecipeError(f"standardize must be 'none' or 'image'; got {self.standardize!r}.")
+
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Turn (n, h, w) or (n, h, w, c) pixels, uint8 or float in [0, 1], into float32 (n, channels, height, width)."""
         return self.standardized(self.resized(images))
 
     def resized(self, images: torch.Tensor) -> torch.Tensor:
         """Do all but the standardisation: what augmentation works on."""
+        if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
+            raise ValueError(f"images must have shape (n, h, w) or (n, h, w, c) with c = 1 or 3; got {tuple(images.shape)}.")
         batch = images.to(torch.float32)
         if images.dtype == torch.uint8:
             batch = batch / 255
@@ -90,13 +108,8 @@ class Preprocessing:
         """
         try:
             fields: dict[str, Any] = json.loads(text)
-            height, width = fields.pop("image_size")
-            preprocessing = cls(image_size=(int(height), int(width)), **fields)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return cls(image_size=tuple(fields.pop("image_size")), **fields)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise WeightsError(
-                f"preprocessing must be JSON with image_size, channels, standardize; got {text!r}."
+                f"preprocessing must be JSON with image_size, channels, standardize; got {text[:200]!r} ({error})."
             ) from error
-        sides_fit = all(1 <= side <= 4096 for side in preprocessing.image_size)
-        if not sides_fit or preprocessing.channels not in (1, 3) or preprocessing.standardize not in ("none", "image"):
-            raise WeightsError(f"preprocessing is out of range: {text!r}.")
-        return preprocessing

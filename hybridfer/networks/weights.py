@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,12 +20,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from ..digest import DIGEST
 from ..errors import RecipeError, WeightsError
 from .device import PRECISIONS
 from .network import Network, catalogue_network
+from .partial import moved_into_place
 from .preprocessing import Preprocessing
 
 FORMAT = "hybridfer-weights/1"
@@ -73,7 +73,7 @@ def save_network(
     Raises
     ------
     WeightsError
-        If the file exists and `overwrite` is false.
+        If the file exists and `overwrite` is false, or a weight is not finite in the precision asked for.
     RecipeError
         If the precision is unknown.
     """
@@ -84,25 +84,15 @@ def save_network(
         raise WeightsError(
             f"{path} exists already. Choose another name, or overwrite it with overwrite=True or --overwrite."
         )
-    tensors = {
-        f"module.{name}": _stored(tensor, PRECISIONS[precision]) for name, tensor in network.module.state_dict().items()
-    }
+    tensors = {f"module.{name}": _stored(name, tensor, precision) for name, tensor in network.module.state_dict().items()}
     digests = np.frombuffer(network.trained_on.astype(DIGEST).tobytes(), dtype=np.uint8).reshape(-1, DIGEST.itemsize)
     tensors["trained_on"] = torch.from_numpy(digests.copy())
     metadata = {"format": FORMAT, "preprocessing": network.preprocessing.to_json()}
     for field in ("network", "arguments", "layers", "classes", "training", "history", "versions"):
-        metadata[field] = json.dumps(_field(network, field))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
-        save_file(tensors, partial, metadata=metadata)
-        _sync(partial)
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
+        metadata[field] = json.dumps(_field(network, field), default=_plain)
+    with moved_into_place(path) as partial:
+        # save_file would make a file that only its owner may read
+        partial.write_bytes(save(tensors, metadata=metadata))
     return path
 
 
@@ -156,9 +146,13 @@ def network_from_weights(path: str | os.PathLike[str]) -> Network:
     """
     file = read_weights(path)
     arguments = dict(file.arguments)
+    n_classes = arguments.pop("n_classes", 0)
     try:
-        n_classes = int(arguments.pop("n_classes", 0))
-        network = catalogue_network(file.network, n_classes=n_classes, preprocessing=file.preprocessing, arguments=arguments)
+        # without memory for its weights: a file may ask for a far larger network than it holds
+        with torch.device("meta"):
+            network = catalogue_network(
+                file.network, n_classes=n_classes, preprocessing=file.preprocessing, arguments=arguments
+            )
     except (RecipeError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{path} holds weights of {file.network!r}, which cannot be built here ({error}) "
@@ -166,7 +160,8 @@ def network_from_weights(path: str | os.PathLike[str]) -> Network:
         ) from error
     if file.classes and len(file.classes) != n_classes:
         raise WeightsError(f"{path} names {len(file.classes)} classes for {n_classes} logits.")
-    load_state(network.module, file.state, path)
+    check_state(network.module, file.state, path)
+    network.module.to_empty(device="cpu").load_state_dict(dict(file.state))
     return described(network, file)
 
 
@@ -185,21 +180,24 @@ def described(network: Network, file: WeightsFile) -> Network:
     )
 
 
-def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
-    """Put tensors into a module, when names and shapes agree to the last one.
+def check_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
+    """Compare a file's tensors with a module's: names, shapes and kinds must agree to the last one.
 
     Raises
     ------
     WeightsError
         Naming the first tensors that differ.
     """
-    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    expected = {name: _described_tensor(tensor) for name, tensor in module.state_dict().items()}
+    found = {name: _described_tensor(tensor) for name, tensor in state.items()}
     if expected != found:
         differing = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
         details = "; ".join(f"{name}: expected {expected.get(name)}, got {found.get(name)}" for name in differing[:3])
         raise WeightsError(f"{path} does not fit {type(module).__name__}: {len(differing)} tensors differ ({details}).")
-    module.load_state_dict(dict(state))
+
+
+def _described_tensor(tensor: torch.Tensor) -> str:
+    return f"{'float' if tensor.is_floating_point() else tensor.dtype} {tuple(tensor.shape)}"
 
 
 def _field(network: Network, field: str) -> Any:
@@ -210,9 +208,23 @@ def _field(network: Network, field: str) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _stored(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    tensor = tensor.detach().cpu().contiguous()
-    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+def _plain(value: Any) -> Any:
+    """Turn what JSON does not know, NumPy's numbers above all, into what it does."""
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _stored(name: str, tensor: torch.Tensor, precision: str) -> torch.Tensor:
+    # a copy, as safetensors refuses tensors that share memory, such as tied weights
+    copied = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    if not copied.is_floating_point():
+        return copied
+    stored = copied.to(PRECISIONS[precision])
+    if not torch.isfinite(stored).all():
+        raise WeightsError(
+            f"{name} is not finite in {precision}: the training diverged, or the precision's range is too small. "
+            "Train with a lower learning_rate, or save with precision='fp32'."
+        )
+    return stored
 
 
 def _widened(path: Path, name: str, tensor: torch.Tensor) -> torch.Tensor:
@@ -237,21 +249,17 @@ KINDS: dict[str, type] = {
     "history": list,
     "versions": dict,
 }
+# what the lists hold
+ENTRIES: dict[str, type] = {"classes": str, "history": dict}
 
 
 def _parsed(path: Path, metadata: Mapping[str, str], field: str) -> Any:
     try:
         value = json.loads(metadata[field])
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path} must say its {field} as JSON; it does not.") from error
     if not isinstance(value, KINDS[field]):
         raise WeightsError(f"{field} in {path} must be a {KINDS[field].__name__}; got {type(value).__name__}.")
+    if isinstance(value, list) and not all(isinstance(entry, ENTRIES[field]) for entry in value):
+        raise WeightsError(f"{field} in {path} must be a list of {ENTRIES[field].__name__}; it is not.")
     return value
-
-
-def _sync(path: str | os.PathLike[str]) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

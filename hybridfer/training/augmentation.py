@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
+
+from ..errors import RecipeError
+
+# what recipes may ask for; a scale of 1 would shrink an image to nothing
+BOUNDS = {
+    "rotation": 180.0,
+    "shift": 1.0,
+    "scale": 0.99,
+    "shear": 1.0,
+    "brightness": 1.0,
+    "contrast": 1.0,
+    "erasing": 1.0,
+}
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """How far an image may be changed; each amount is drawn anew for each image, uniformly.
 
-    Attributes
+    Parameters
     ----------
     flip : bool
         Mirror with probability one half.
@@ -31,6 +47,11 @@ class Augmentation:
     erasing : float
         Probability of painting a rectangle of 2 to 20 % of the area with the image's mean (Zhong et al., 2020).
 
+    Raises
+    ------
+    RecipeError
+        If an amount is out of range.
+
     Examples
     --------
     >>> import torch
@@ -47,6 +68,20 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     erasing: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, bound in BOUNDS.items():
+            if not 0 <= getattr(self, name) <= bound:
+                raise RecipeError(f"{name} of the augmentation must lie in [0, {bound:g}]; got {getattr(self, name)!r}.")
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Self:
+        """Build an augmentation from a mapping, or say which field there is not."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        unknown = sorted(set(fields) - set(known))
+        if unknown:
+            raise RecipeError(f"augmentation must have fields among {known}; got {unknown}.")
+        return cls(**fields)
 
     def __call__(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Change a batch (n, c, h, w) of floats in [0, 1]; the shape and range stay."""
@@ -69,8 +104,10 @@ class Augmentation:
         cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
         # grid coordinates run over [-1, 1], so a shift by a fraction of the side is twice that
         across, down = (_uniform(n, 2 * self.shift, generator, batch) for _ in range(2))
-        top = torch.stack((mirror * cos, mirror * (shear * cos - sin), across), dim=1)
-        bottom = torch.stack((sin, shear * sin + cos, down), dim=1)
+        # both axes run over [-1, 1] whatever the image's sides, so turning needs their ratio
+        aspect = batch.shape[2] / batch.shape[3]
+        top = torch.stack((mirror * cos, mirror * (shear * cos - sin) * aspect, across), dim=1)
+        bottom = torch.stack((sin / aspect, shear * sin + cos, down), dim=1)
         grid = torch.nn.functional.affine_grid(torch.stack((top, bottom), dim=1), list(batch.shape), align_corners=False)
         return torch.nn.functional.grid_sample(batch, grid, padding_mode="border", align_corners=False)
 
@@ -99,4 +136,4 @@ class Augmentation:
 
 def _uniform(n: int, bound: float, generator: torch.Generator, like: torch.Tensor) -> torch.Tensor:
     """Draw n numbers from [-bound, bound) on the device of another tensor."""
-    return (torch.rand(n, generator=generator, device=like.device) * 2 - 1) * bound
+    return (torch.rand(n, generator=generator, device=like.device, dtype=like.dtype) * 2 - 1) * bound

@@ -25,7 +25,8 @@ class DeviceImages(Dataset):
     """
 
     def __init__(self, images: NDArray, labels: NDArray[np.int64], device: torch.device) -> None:
-        self.images = torch.as_tensor(np.ascontiguousarray(images), device=device)
+        # joblib hands large arrays to its workers as read-only maps, which torch warns of
+        self.images = torch.as_tensor(np.require(images, requirements=["C", "W"]), device=device)
         self.labels = torch.as_tensor(labels, device=device)
 
     def __len__(self) -> int:

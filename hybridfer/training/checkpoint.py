@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from skorch.callbacks import Callback
 from skorch.history import History
 
 from ..errors import WeightsError
+from ..networks.partial import moved_into_place
 
 FORMAT = 1
 
@@ -42,12 +41,8 @@ class EpochCheckpoint(Callback):
             "generators": _generator_states(net),
             "callbacks": {name: _callback_state(callback) for name, callback in net.callbacks_},
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.path.parent, prefix=f".{self.path.name}.", delete=False) as partial:
+        with moved_into_place(self.path) as partial:
             torch.save(state, partial)
-            partial.flush()
-            os.fsync(partial.fileno())
-        os.replace(partial.name, self.path)
 
     def load(self) -> dict[str, Any] | None:
         """Read the checkpoint if there is one.
@@ -81,9 +76,11 @@ class Resume(Callback):
         self.state = state
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Restore what other callbacks have just set up."""
+        """Restore what other callbacks have just set up, and the learning rate that a schedule's constructor has moved."""
         for name, callback in net.callbacks_:
             _restore_callback(callback, self.state["callbacks"].get(name, {}))
+        for group, saved in zip(net.optimizer_.param_groups, self.state["optimizer"]["param_groups"], strict=True):
+            group["lr"] = saved["lr"]
 
 
 def restore(net: Any, state: dict[str, Any]) -> None:

@@ -23,15 +23,16 @@ from skorch.helper import predefined_split
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from ..digest import image_digests
-from ..errors import RecipeError
+from ..errors import DatasetError, RecipeError
 from ..image_arrays import as_images
 from ..networks import Embedder, Network, Preprocessing, catalogue_network, choose_device, choose_precision
 from .augmentation import Augmentation
 from .batches import DeviceBatches, DeviceImages
 from .checkpoint import EpochCheckpoint, Resume, restore
 from .net import ImageNet, TrainedModule
+from .parameters import check_class_weight, check_parameters, image_sides
 from .progress import TrainingBar
-from .schedules import build_schedule
+from .schedules import build_schedule, check_schedule
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
@@ -71,7 +72,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     label_smoothing : float
         Share of the target that is spread over all classes.
     class_weight : "balanced" or dict of class to float, optional
-        Weights of the classes in the loss.
+        Weights of the classes in the loss; a class that the dict leaves out weighs 1.
     augmentation : dict, optional
         Fields of `hybridfer.training.Augmentation`, such as ``{"flip": True, "rotation": 10}``.
     validation_fraction : float
@@ -179,6 +180,15 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        RecipeError
+            If a parameter is unknown or out of range, or the training diverges.
+        DatasetError
+            If the validation images do not go with the training images.
+        WeightsError
+            If the checkpoint to resume from is damaged or belongs to another training.
         """
         self._check_parameters()
         X, y = validate_data(self, X, y, allow_nd=True)
@@ -221,22 +231,21 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise RecipeError(f"optimizer must be among {list(OPTIMIZERS)}; got {self.optimizer!r}.")
-        if self.precision == "fp16":
-            raise RecipeError("precision must be 'auto', 'fp32' or 'bf16' in training; got 'fp16'.")
-        for name in ("max_epochs", "batch_size"):
-            if not isinstance(getattr(self, name), int | np.integer) or getattr(self, name) < 1:
-                raise RecipeError(f"{name} must be a positive integer; got {getattr(self, name)!r}.")
-        if not 0 <= self.validation_fraction < 1:
-            raise RecipeError(f"validation_fraction must lie in [0, 1); got {self.validation_fraction!r}.")
+        check_schedule(self.schedule)
+        check_parameters(self.get_params(deep=False))
 
     def _split(
         self, images: NDArray, labels: NDArray, validation: tuple[NDArray, NDArray] | None, seed: int
     ) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray] | None]:
         if validation is not None:
             watched, targets = np.asarray(validation[0]), np.asarray(validation[1])
+            if not len(watched) or len(watched) != len(targets):
+                raise DatasetError(
+                    f"validation must hold images and as many labels, at least one; got {len(watched)} and {len(targets)}."
+                )
             unknown = np.setdiff1d(targets, self.classes_)
             if len(unknown):
-                raise ValueError(f"validation has the labels {unknown.tolist()}, which y does not have.")
+                raise DatasetError(f"validation has the labels {unknown.tolist()}, which y does not have.")
             return (images, labels), (as_images(watched), np.searchsorted(self.classes_, targets))
         if self.validation_fraction == 0:
             if self.patience is not None or self.schedule == "plateau":
@@ -256,8 +265,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
             network = self._untrained_network(seed)
-            net = self._build_net(network, train, valid, device, seed, fingerprint)
-            self._run(net, DeviceImages(*train, device))
+            images = DeviceImages(*train, device)
+            net = self._build_net(network, images, valid, seed, fingerprint)
+            self._run(net, images)
         self.history_ = _plain_history(net.history)
         seen = [train[0]] + ([valid[0]] if valid is not None else [])
         self.network_ = replace(
@@ -270,8 +280,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _untrained_network(self, seed: int) -> Network:
-        size = self.image_size if isinstance(self.image_size, Sequence) else (self.image_size, self.image_size)
-        preprocessing = Preprocessing((int(size[0]), int(size[1])), 3 if self.colour else 1, self.standardize)
+        preprocessing = Preprocessing(image_sides(self.image_size), 3 if self.colour else 1, self.standardize)
         return catalogue_network(
             self.network,
             n_classes=len(self.classes_),
@@ -283,23 +292,23 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     def _build_net(
         self,
         network: Network,
-        train: tuple[NDArray, NDArray],
+        train: DeviceImages,
         valid: tuple[NDArray, NDArray] | None,
-        device: torch.device,
         seed: int,
         fingerprint: str,
     ) -> ImageNet:
+        device = train.images.device
         generator = torch.Generator(device).manual_seed(seed)
-        augmentation = Augmentation(**self.augmentation) if self.augmentation else None
+        augmentation = Augmentation.from_fields(self.augmentation) if self.augmentation else None
         precision = choose_precision(self.precision, device)
         module = TrainedModule(network.module, network.preprocessing, augmentation, precision, generator)
-        steps = len(DeviceBatches(DeviceImages(*train, torch.device("cpu")), self.batch_size))
+        steps = len(DeviceBatches(train, self.batch_size))
         sgd = {"optimizer__momentum": self.momentum, "optimizer__nesterov": self.nesterov and self.momentum > 0}
         net = ImageNet(
             convert_conv2d_weight_memory_format(module, torch.channels_last),
             criterion=torch.nn.CrossEntropyLoss,
             criterion__label_smoothing=self.label_smoothing,
-            criterion__weight=self._loss_weights(train[1]),
+            criterion__weight=self._loss_weights(train.labels.cpu().numpy()),
             optimizer=OPTIMIZERS[self.optimizer],
             lr=self.learning_rate,
             optimizer__weight_decay=self.weight_decay,
@@ -310,7 +319,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             iterator_train__generator=generator,
             iterator_valid=DeviceBatches,
             train_split=predefined_split(DeviceImages(*valid, device)) if valid is not None else None,
-            callbacks=self._callbacks(steps, len(train[1]), fingerprint),
+            callbacks=self._callbacks(steps, len(train), fingerprint),
             device=str(device),
             verbose=0,
         )
@@ -323,10 +332,11 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         schedule = build_schedule(self.schedule, self.learning_rate, self.max_epochs, steps)
         if schedule is not None:
             callbacks.append(("schedule", schedule))
-        if self.checkpoint is not None:
-            callbacks.append(("checkpoint", EpochCheckpoint(Path(self.checkpoint), fingerprint)))
         if self.patience is not None:
             callbacks.append(("early_stopping", EarlyStopping(monitor="valid_loss", patience=self.patience, load_best=True)))
+        # after all callbacks whose state it keeps
+        if self.checkpoint is not None:
+            callbacks.append(("checkpoint", EpochCheckpoint(Path(self.checkpoint), fingerprint)))
         return callbacks
 
     def _run(self, net: ImageNet, train: DeviceImages) -> None:
@@ -337,11 +347,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         net.train_on(train, epochs=self.max_epochs - len(net.history))
 
     def _loss_weights(self, labels: NDArray) -> torch.Tensor | None:
-        if self.class_weight is None:
-            return None
         weights = self.class_weight
+        check_class_weight(weights, self.classes_.tolist())
+        if weights is None:
+            return None
         if isinstance(weights, Mapping):
-            weights = {int(np.flatnonzero(self.classes_ == label)[0]): weights.get(label, 1.0) for label in self.classes_}
+            weights = {index: weights.get(label, 1.0) for index, label in enumerate(self.classes_.tolist())}
         present = np.arange(len(self.classes_))
         return torch.as_tensor(compute_class_weight(weights, classes=present, y=labels), dtype=torch.float32)
 

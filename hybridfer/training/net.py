@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EpochTimer
 from torch import nn
 
+from ..errors import RecipeError
 from ..networks import Preprocessing
 from ..networks.device import autocast
 from .augmentation import Augmentation
@@ -77,7 +79,13 @@ class ImageNet(NeuralNet):
             loss = loss + step["loss"].detach() * len(labels)
             correct = correct + (step["y_pred"].detach().argmax(dim=1) == labels).sum()
             self.notify("on_batch_end", batch=batch, training=training, **step)
-        self.history.record(f"{prefix}_loss", float(loss) / seen)
+        mean_loss = float(loss) / seen
+        if not math.isfinite(mean_loss):
+            raise RecipeError(
+                f"The training diverged: the {prefix} loss of epoch {len(self.history)} is {mean_loss}. "
+                "Choose a lower learning_rate."
+            )
+        self.history.record(f"{prefix}_loss", mean_loss)
         self.history.record(f"{prefix}_accuracy", float(correct) / seen)
         if training:
             self.history.record("learning_rate", self.optimizer_.param_groups[0]["lr"])

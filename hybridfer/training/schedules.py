@@ -22,9 +22,14 @@ def build_schedule(schedule: str, learning_rate: float, epochs: int, steps: int)
     epochs, steps : int
         Epochs at most, and steps in each.
     """
+    check_schedule(schedule)
+    return SCHEDULES[schedule](learning_rate, epochs, steps)
+
+
+def check_schedule(schedule: str) -> None:
+    """Say which schedules there are, if this is none of them."""
     if schedule not in SCHEDULES:
         raise RecipeError(f"schedule must be among {list(SCHEDULES)}; got {schedule!r}.")
-    return SCHEDULES[schedule](learning_rate, epochs, steps)
 
 
 def _constant(learning_rate: float, epochs: int, steps: int) -> None:

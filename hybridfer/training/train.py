@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from ..datasets import Dataset
 from ..digest import image_digests
+from ..errors import RecipeError
 from ..home import home
 from ..networks import Network, load_network, save_network
 from ..recipes import FeatureRecipe
 from .classifier import CNNClassifier
+from .parameters import check_class_weight
 
 
 def train_network(
@@ -54,7 +56,10 @@ def train_network(
     classifier = recipe_classifier(recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=verbose)
     weights = classifier.class_weight
     if isinstance(weights, dict):
-        classifier.set_params(class_weight={dataset.classes.index(name): value for name, value in weights.items()})
+        check_class_weight(weights, dataset.classes)
+        # labels are positions in the dataset's classes; those without images in train have nothing to weigh
+        indices = {name: index for index, name in enumerate(dataset.classes) if index in present}
+        classifier.set_params(class_weight={indices[name]: value for name, value in weights.items() if name in indices})
     classifier.fit(*dataset.arrays("train"), validation=dataset.arrays("validation"))
     return replace(classifier.network_, classes=tuple(dataset.classes[label] for label in present))
 
@@ -85,7 +90,14 @@ def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
     Returns
     -------
     Network
+
+    Raises
+    ------
+    RecipeError
+        If ``random_state`` is no integer, as two such trainings differ.
     """
+    if not isinstance(classifier.random_state, int | np.integer):
+        raise RecipeError(f"random_state must be an integer to remember a training by; got {classifier.random_state!r}.")
     path = home() / "weights" / f"{classifier.network}-{_training_digest(classifier, X, y)[:32]}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), poll_interval=0.05):

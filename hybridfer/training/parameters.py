@@ -1,0 +1,94 @@
+"""What the parameters of a training may be, checked before anything is loaded or trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from ..errors import RecipeError
+
+POSITIVE = ("max_epochs", "batch_size")
+# half-open intervals [low, high)
+RANGES = {
+    "momentum": (0.0, 1.0),
+    "weight_decay": (0.0, math.inf),
+    "label_smoothing": (0.0, 1.0),
+    "validation_fraction": (0.0, 1.0),
+}
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Check the parameters of a `CNNClassifier` that are numbers, and those that need each other.
+
+    Raises
+    ------
+    RecipeError
+        Naming the parameter, what it must be, and what it is.
+    """
+    for name in POSITIVE:
+        _check_positive(name, parameters[name])
+    if parameters["patience"] is not None:
+        _check_positive("patience", parameters["patience"], "a positive integer or None")
+    for name, (low, high) in RANGES.items():
+        value = parameters[name]
+        if not _is_number(value) or not low <= value < high:
+            raise RecipeError(f"{name} must lie in [{low:g}, {high:g}); got {value!r}.")
+    rate = parameters["learning_rate"]
+    if not _is_number(rate) or not 0 < rate < math.inf:
+        raise RecipeError(f"learning_rate must be a number above 0; got {rate!r}.")
+    if parameters["precision"] == "fp16":
+        raise RecipeError("precision must be 'auto', 'fp32' or 'bf16' in training; got 'fp16'.")
+    if parameters["resume"] and parameters["checkpoint"] is None:
+        raise RecipeError("resume=True needs the checkpoint to go on from; got checkpoint=None.")
+
+
+def check_class_weight(class_weight: Any, classes: Sequence[Any]) -> None:
+    """Check that a class weight is ``"balanced"``, None, or a mapping from classes that there are to positive numbers.
+
+    Raises
+    ------
+    RecipeError
+        If it is none of these.
+    """
+    if class_weight is None or class_weight == "balanced":
+        return
+    if not isinstance(class_weight, Mapping):
+        raise RecipeError(f"class_weight must be 'balanced', a dict of class to weight, or None; got {class_weight!r}.")
+    unknown = [label for label in class_weight if label not in classes]
+    if unknown:
+        raise RecipeError(f"class_weight names {unknown}; the classes are {list(classes)}.")
+    for label, weight in class_weight.items():
+        if not _is_number(weight) or not 0 < weight < math.inf:
+            raise RecipeError(f"class_weight of {label!r} must be a number above 0; got {weight!r}.")
+
+
+def image_sides(image_size: Any) -> tuple[int, int]:
+    """Turn one side or (height, width) into (height, width).
+
+    Raises
+    ------
+    RecipeError
+        If it is neither.
+
+    Examples
+    --------
+    >>> image_sides(48), image_sides([40, 32])
+    ((48, 48), (40, 32))
+    """
+    sides = [image_size, image_size] if isinstance(image_size, Integral) else image_size
+    if not isinstance(sides, Sequence) or len(sides) != 2 or not all(isinstance(side, Integral) for side in sides):
+        raise RecipeError(f"image_size must be an integer or (height, width); got {image_size!r}.")
+    return int(sides[0]), int(sides[1])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int | np.floating | np.integer)
+
+
+def _check_positive(name: str, value: Any, wanted: str = "a positive integer") -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise RecipeError(f"{name} must be {wanted}; got {value!r}.")

@@ -1,0 +1,260 @@
+import os
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hybridfer import FeatureRecipe, PipelineRecipe, make_faces, run_benchmark
+from hybridfer.errors import DatasetError, RecipeError, StoreError
+from hybridfer.evaluation import benchmark, embedded
+from hybridfer.evaluation.finished import FinishedHeads
+from hybridfer.evaluation.rows import Prediction
+from hybridfer.networks import catalogue_network, save_network
+
+QUICK = FeatureRecipe(name="quick", network="tiny", training={"max_epochs": 1})
+LOGISTIC = PipelineRecipe(name="logistic", head="logistic", parameters={"max_iter": 200})
+KNN = PipelineRecipe(name="knn", head="knn", parameters={"n_neighbors": 3}, grid=[{"n_neighbors": [1, 3]}])
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HYBRIDFER_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return make_faces(120, classes=("happy", "sad", "surprise"), random_state=2)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Untrained weights that know the three classes."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    network = catalogue_network("tiny", n_classes=3)
+    save_network(replace(network, classes=("happy", "sad", "surprise")), path)
+    return path
+
+
+@pytest.fixture
+def fits(monkeypatch):
+    """Names of the heads that are fitted, not found."""
+    fitted, original = [], benchmark._fit_head
+    monkeypatch.setattr(benchmark, "_fit_head", lambda recipe, *rest: fitted.append(recipe.name) or original(recipe, *rest))
+    return fitted
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Fail if something long begins."""
+
+    def refuse(*_, **__):
+        raise AssertionError("something long began")
+
+    monkeypatch.setattr(embedded, "train_network", refuse)
+    monkeypatch.setattr(benchmark, "embed_splits", refuse)
+
+
+def run(source, weights=None, pipelines=(LOGISTIC, KNN), features=None, **options):
+    recipe = features or (FeatureRecipe(name="tiny", network="tiny") if weights else QUICK)
+    return run_benchmark(source, recipe, pipelines, weights=weights, verbose=0, **options)
+
+
+def test_each_head_stands_beside_the_softmax_of_its_network(faces, weights):
+    report = run(faces, weights)
+    assert {row.pipeline for row in report.rows} == {"softmax", "logistic", "knn"}
+    assert [row.is_softmax for row in report.rows_of("tiny")] == [True, False, False]
+    assert len(report.predictions.labels) == int((faces.splits == "test").sum())
+    assert report.features[0].forward_passes == 120
+
+
+def test_a_second_run_trains_embeds_and_fits_nothing(faces, fits, monkeypatch):
+    first = run(faces)
+    assert fits == ["logistic", "knn"]
+    monkeypatch.setattr(embedded, "train_network", None)
+    second = run(faces)
+    assert fits == ["logistic", "knn"]
+    assert (first.features[0].forward_passes, second.features[0].forward_passes) == (120, 0)
+    assert second.rows_of("quick")[1:] == first.rows_of("quick")[1:]
+    assert np.array_equal(second.predictions.predicted["quick", "softmax"], first.predictions.predicted["quick", "softmax"])
+
+
+def test_an_interrupted_run_uses_all_that_was_finished(faces, weights, fits, monkeypatch):
+    whole = benchmark._fit_head
+
+    def interrupted(recipe, *rest):
+        if recipe.name == "knn":
+            raise KeyboardInterrupt
+        return whole(recipe, *rest)
+
+    monkeypatch.setattr(benchmark, "_fit_head", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(faces, weights)
+    monkeypatch.setattr(benchmark, "_fit_head", whole)
+    report = run(faces, weights)
+    assert fits == ["logistic", "knn"]
+    assert report.features[0].forward_passes == 0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"search": "off"},
+        {"refit": "train+validation"},
+        {"random_state": 1},
+        {"pipelines": [KNN.model_copy(update={"scaler": "minmax"})]},
+    ],
+)
+def test_a_head_is_fitted_again_when_what_it_depends_on_has_changed(faces, weights, fits, changed):
+    run(faces, weights, [KNN])
+    run(faces, **{"weights": weights, "pipelines": [KNN], **changed})
+    assert fits == ["knn", "knn"]
+
+
+def test_a_head_is_fitted_again_when_labels_have_changed(faces, weights, fits):
+    run(faces, weights, [KNN])
+    labels = faces.labels.copy()
+    labels[np.flatnonzero(faces.splits == "train")[0]] ^= 1
+    run(replace(faces, labels=labels), weights, [KNN])
+    assert fits == ["knn", "knn"]
+
+
+def test_of_two_runs_at_once_one_trains_and_the_other_waits(faces, monkeypatch):
+    trained, original = [], embedded.train_network
+    monkeypatch.setattr(embedded, "train_network", lambda *a, **k: trained.append(1) or original(*a, **k))
+    reports = []
+    threads = [threading.Thread(target=lambda: reports.append(run(faces, pipelines=[KNN]))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(trained) == 1
+    assert sum(report.features[0].forward_passes for report in reports) == 120
+
+
+def test_two_feature_recipes_are_compared_each_with_its_own_softmax(faces):
+    other = QUICK.model_copy(update={"name": "other", "layers": ("conv4", "embedding")})
+    report = run(faces, features=[QUICK, other], pipelines=[KNN])
+    assert [run.recipe for run in report.features] == ["quick", "other"]
+    assert {(row.feature, row.pipeline) for row in report.rows} == {
+        (feature, pipeline) for feature in ("quick", "other") for pipeline in ("softmax", "knn")
+    }
+    assert report.features[1].n_features > report.features[0].n_features
+
+
+def test_a_colour_dataset_stays_in_colour(faces, weights):
+    colour = replace(faces, images=np.stack([faces.images, faces.images // 2, faces.images // 3], axis=-1))
+    assert run(colour, weights, [KNN]).dataset.image_shape == (48, 48, 3)
+
+
+def test_problems_that_were_skipped_are_told_again_not_raised(faces, weights):
+    from hybridfer.datasets.dataset import Problem
+
+    report = run(replace(faces, problems=(Problem("train/happy/a.jpg", "is no readable image"),)), weights, [KNN])
+    assert report.dataset.problems == ("train/happy/a.jpg: is no readable image",)
+
+
+def test_options_of_reading_are_passed_on(weights):
+    report = run("faces:120", weights, [KNN], classes="happy,sad,surprise", image_size=32)
+    assert (report.dataset.classes, report.dataset.image_shape) == (("happy", "sad", "surprise"), (32, 32))
+
+
+def test_one_recipe_needs_no_list(faces, weights):
+    assert {row.pipeline for row in run_benchmark(faces, QUICK, KNN, verbose=0).rows} == {"softmax", "knn"}
+
+
+def test_two_classes_of_ones_own_are_enough(tmp_path):
+    faces = make_faces(60, classes=("happy", "sad"), random_state=4)
+    np.savez(tmp_path / "pets.npz", images=faces.images, labels=faces.labels, classes=np.array(["cat", "dog"]))
+    report = run(str(tmp_path / "pets.npz"), pipelines=[KNN])
+    assert (report.dataset.source, report.dataset.classes) == ("pets.npz", ("cat", "dog"))
+    assert "no test split" in report.dataset.test_split
+    assert str(tmp_path) not in report.to_json()
+
+
+def test_fewer_than_ten_images_a_class_are_enough(tmp_path):
+    faces = make_faces(40, classes=("happy", "sad"), random_state=4)
+    few = faces.subset(np.r_[np.flatnonzero(faces.labels == 0)[:5], np.flatnonzero(faces.labels == 1)[:5]])
+    report = run(replace(few, splits=np.full(10, "train")), pipelines=[LOGISTIC])
+    assert sum(report.dataset.counts["test"]) == 2
+
+
+def test_without_the_classes_of_the_dataset_there_is_no_softmax_row(faces, weights, caplog):
+    renamed = replace(faces, classes=("bird", "cat", "dog"))
+    report = run(renamed, weights, [KNN])
+    assert [row.pipeline for row in report.rows] == ["knn"]
+    assert "no softmax row" in caplog.text
+
+
+def test_a_head_that_the_data_cannot_bear_is_named(faces, weights):
+    many = KNN.model_copy(update={"name": "many", "parameters": {"n_neighbors": 100}, "grid": []})
+    crowd = benchmark.rehearse_recipe
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(benchmark, "rehearse_recipe", lambda recipe: None if recipe.name == "many" else crowd(recipe))
+        with pytest.raises(RecipeError, match="'many' cannot be fitted on 84 train images"):
+            run(faces, weights, [many], search="off")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"search": "grit"}, "search must be among"),
+        ({"refit": "test"}, "refit must be among"),
+        ({"n_jobs": 0}, "n_jobs must be"),
+        ({"device": "gpu"}, "device must be"),
+        ({"precision": "fp16"}, "needs a GPU"),
+        ({"features": "tyny"}, "no feature recipe 'tyny'"),
+        ({"pipelines": "florest"}, "no pipeline recipe 'florest'"),
+        ({"features": QUICK.model_copy(update={"layers": ("embeding",)})}, "got 'embeding'"),
+        ({"features": QUICK.model_copy(update={"network": "tyny"})}, "network must be among"),
+        ({"features": [QUICK, QUICK]}, "named once"),
+        ({"pipelines": [LOGISTIC.model_copy(update={"name": "softmax"})]}, "'softmax' is the CNN's own row"),
+        ({"features": [QUICK, "tiny"], "store": "a.store"}, "one feature recipe"),
+        ({"pipelines": [LOGISTIC.model_copy(update={"parameters": {"C": -1.0}})]}, "cannot be fitted"),
+    ],
+)
+def test_a_mistake_is_found_before_anything_long_begins(no_training, changed, words):
+    with pytest.raises(RecipeError, match=words):
+        run("nowhere.zip", **{"features": QUICK, **changed})
+
+
+@pytest.mark.parametrize("classes", [("happy",), None])
+def test_data_that_cannot_be_compared_is_refused_before_anything_long_begins(no_training, classes):
+    faces = make_faces(30, classes=classes or ("happy", "sad"))
+    source = faces if classes else faces.subset(faces.splits == "test")
+    with pytest.raises(DatasetError):
+        run(source)
+
+
+def test_a_store_of_other_features_is_refused(faces, weights, tmp_path):
+    run(faces, weights, [KNN], store=tmp_path / "a.store")
+    with pytest.raises(StoreError, match="views: the store holds"):
+        run(
+            faces,
+            weights,
+            [KNN],
+            FeatureRecipe(name="tiny", network="tiny", views="flip"),
+            store=tmp_path / "a.store",
+        )
+
+
+@pytest.mark.parametrize("damage", ["cut", "byte", "empty"])
+def test_a_damaged_file_of_a_finished_head_is_as_none(tmp_path, damage):
+    heads, identity = FinishedHeads(tmp_path), {"recipe": "knn"}
+    heads.keep(identity, Prediction(np.arange(200) % 3, np.full((200, 3), 1 / 3), best_params={"k": np.int64(3)}))
+    assert heads.find(identity).best_params == {"k": 3}
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    for place in range(0, len(content), 7):
+        changed = {"cut": content[:place], "empty": b"", "byte": content[:place] + b"\xff" + content[place + 1 :]}[damage]
+        path.write_bytes(changed)
+        found = heads.find(identity)
+        assert found is None or np.array_equal(found.labels, np.arange(200) % 3)
+
+
+def test_a_source_is_named_without_the_folders_above_it(faces, weights, tmp_path):
+    for source in (str(tmp_path / "faces.zip"), os.path.join(tmp_path, "sub", "")):
+        told = run(replace(faces, source=source), weights, [KNN]).dataset.source
+        assert told == Path(source).name

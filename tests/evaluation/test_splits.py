@@ -1,0 +1,104 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hybridfer import make_faces
+from hybridfer.errors import DatasetError
+from hybridfer.evaluation.splits import check_trainable, three_splits
+
+
+@pytest.fixture
+def faces():
+    return make_faces(90, classes=("happy", "sad", "surprise"), random_state=1)
+
+
+def of_train(faces):
+    return faces.subset(faces.splits == "train")
+
+
+def counts(splits):
+    return {split: sum(row.values()) for split, row in splits.dataset.counts().items()}
+
+
+def test_splits_of_the_source_stay_as_they_are(faces):
+    splits = three_splits(faces, random_state=0)
+    assert splits.dataset is faces
+    assert splits.test_origin == "the source's own test split"
+    assert splits.validation_origin == "the source's own validation split"
+
+
+def test_missing_splits_are_drawn_from_train_and_told(faces):
+    splits = three_splits(of_train(faces), random_state=0)
+    whole = len(of_train(faces))
+    assert counts(splits)["test"] == round(0.2 * whole)
+    assert sum(counts(splits).values()) == whole
+    assert all(min(row.values()) > 0 for row in splits.dataset.counts().values())
+    assert "20% of train" in splits.test_origin
+    assert "10% of train" in splits.validation_origin
+
+
+def test_the_summary_shows_the_splits_that_are_used(faces):
+    told = three_splits(of_train(faces), random_state=0).summary()
+    assert [line.split()[0] for line in told.splitlines()[2:5]] == ["train", "validation", "test"]
+    assert "no test split" in told
+
+
+def test_the_draw_depends_on_the_seed_alone(faces):
+    train = of_train(faces)
+    order = np.random.default_rng(0).permutation(len(train))
+    first, again = three_splits(train, 0), three_splits(train.subset(order), 0)
+    assert set(first.digests("test").tolist()) == set(again.digests("test").tolist())
+    assert set(first.digests("test").tolist()) != set(three_splits(train, 1).digests("test").tolist())
+
+
+def test_copies_of_an_image_never_stand_on_both_sides(faces):
+    train = of_train(faces)
+    splits = three_splits(train.subset(np.tile(np.arange(len(train)), 3)), 0)
+    drawn = [set(splits.digests(split).tolist()) for split in ("train", "validation", "test")]
+    assert sum(map(len, drawn)) == len(set.union(*drawn))
+
+
+def test_what_the_test_split_is_made_of_is_told_where_it_was_asked_for(faces):
+    assert three_splits(faces, 0, "all").test_origin == "PublicTest and PrivateTest together"
+
+
+def test_a_source_without_train_images_is_refused(faces):
+    with pytest.raises(DatasetError, match="no train images"):
+        three_splits(faces.subset(faces.splits == "test"), 0)
+
+
+@pytest.mark.parametrize(("split", "hint"), [("test", True), ("train", False)])
+def test_images_without_labels_are_refused_before_anything_is_drawn(faces, split, hint):
+    labels = np.where(faces.splits == split, -1, faces.labels)
+    with pytest.raises(DatasetError, match=f"{split} images .* have no label") as caught:
+        three_splits(replace(faces, labels=labels), 0)
+    assert ("Give the train images alone" in str(caught.value)) is hint
+
+
+def test_test_images_without_labels_do_not_stand_in_the_way_of_training(faces):
+    check_trainable(replace(faces, labels=np.where(faces.splits == "test", -1, faces.labels)))
+
+
+def test_a_single_class_is_refused():
+    with pytest.raises(DatasetError, match="the class 'happy' alone"):
+        three_splits(make_faces(40, classes=("happy",)), 0)
+
+
+@pytest.mark.parametrize(("kept", "fits"), [(2, False), (3, True)])
+def test_classes_with_too_few_different_images_are_named(faces, kept, fits):
+    train = of_train(faces)
+    few = np.flatnonzero(train.labels == 1)[:kept]
+    # copies do not count
+    part = train.subset(np.r_[np.flatnonzero(train.labels != 1), few, few, few])
+    if fits:
+        assert counts(three_splits(part, 0))["test"] > 0
+        return
+    with pytest.raises(DatasetError, match=r"3 different images .* too few of sad \(2\)"):
+        three_splits(part, 0)
+
+
+def test_a_class_that_train_lacks_is_named_though_nothing_is_drawn(faces):
+    part = faces.subset((faces.splits != "train") | (faces.labels != 2))
+    with pytest.raises(DatasetError, match=r"surprise \(0\)"):
+        three_splits(part, 0)

@@ -1,0 +1,128 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from hybridfer.digest import image_digests
+from hybridfer.extraction import MemoryStore, alone, blocks_of, embed_missing, embedding
+from hybridfer.store import FeatureStore, StoreKey
+
+KEY = StoreKey("0" * 64, "sums", "{}", ("embedding",), "single", "fp32")
+
+
+@pytest.fixture(autouse=True)
+def small_lots(monkeypatch):
+    monkeypatch.setattr(embedding, "LOT", 16)
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (50, 6, 6), dtype=np.uint8)
+
+
+def test_copies_within_and_across_blocks_are_embedded_once(images, sums):
+    copied = np.concatenate([images, images[::-1], images[:7], images[:7]])
+    store = MemoryStore(1)
+    digests = embed_missing(blocks_of(copied, 20), store, sums)
+    assert len(sums.seen) == len(set(sums.seen)) == 50
+    assert np.array_equal(store.get(digests)[:, 0], copied.sum(axis=(1, 2), dtype=np.float32))
+
+
+def test_only_absent_rows_are_embedded(images, sums):
+    store = MemoryStore(1)
+    embed_missing(blocks_of(images[10:30]), store, sums)
+    sums.batches.clear()
+    embed_missing(blocks_of(images), store, sums)
+    assert sorted(sums.seen) == sorted(image_digests(np.delete(images, np.s_[10:30], axis=0)).tolist())
+
+
+def test_rows_are_sealed_lot_by_lot_while_later_images_wait(images, sums, tmp_path):
+    store = FeatureStore.create(tmp_path / "s.store", KEY, {"embedding": 1})
+
+    def blocks():
+        yield images[:20]
+        yield images[20:40]
+        raise OSError("the disk was pulled out")
+
+    with pytest.raises(OSError, match="pulled out"):
+        embed_missing(blocks(), store, sums)
+    assert len(FeatureStore(store.path)) == 32
+    assert store.verify().ok
+
+
+def test_lots_hold_full_batches_however_the_blocks_are_cut(images, sums):
+    embed_missing(blocks_of(images, 3), MemoryStore(1), sums)
+    assert [len(batch) for batch in sums.batches] == [16, 16, 16, 2]
+
+
+def test_no_images_give_no_digests(sums):
+    assert embed_missing(iter(()), MemoryStore(1), sums).shape == (0,)
+
+
+@pytest.mark.parametrize("failing", [0, 3], ids=["first lot", "last lot"])
+def test_an_error_of_the_writing_thread_surfaces(images, sums, failing):
+    class Full(MemoryStore):
+        lots = 0
+
+        def append(self, digests, features):
+            self.lots += 1
+            if self.lots > failing:
+                raise OSError(28, "No space left on device")
+            return super().append(digests, features)
+
+    with pytest.raises(OSError, match="No space left"):
+        embed_missing(blocks_of(images), Full(1), sums)
+
+
+def test_threads_that_share_a_memory_store_embed_each_image_once(images, sums):
+    store, wrong = MemoryStore(1), []
+
+    def slow_embed(batch, embed=sums.embed):
+        time.sleep(0.01)
+        return embed(batch)
+
+    sums.embed = slow_embed
+
+    def work(order):
+        with alone(store):
+            digests = embed_missing(blocks_of(images[order], 20), store, sums)
+        wrong.append(np.abs(store.get(digests)[:, 0] - images[order].sum(axis=(1, 2))).max())
+
+    threads = [threading.Thread(target=work, args=(np.random.default_rng(i).permutation(50),)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == [0, 0, 0, 0]
+    assert len(sums.seen) == 50
+
+
+def test_who_waits_for_another_process_is_told_so_and_then_sees_its_rows(images, sums, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(embedding, "PATIENCE", 0.05)
+    caplog.set_level("INFO", logger="hybridfer")
+    store = FeatureStore.create(tmp_path / "s.store", KEY, {"embedding": 1})
+    begun = threading.Event()
+
+    def other():
+        with FileLock(store.path / "embedding.lock"):
+            begun.set()
+            time.sleep(0.3)
+            embed_missing(blocks_of(images), FeatureStore(store.path), sums)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    begun.wait()
+    with alone(store):
+        assert not store.missing(image_digests(images)).any()
+    thread.join()
+    assert "waiting for another process" in caplog.text
+
+
+def test_a_lock_is_given_back_when_the_work_fails(tmp_path):
+    store = FeatureStore.create(tmp_path / "s.store", KEY, {"embedding": 1})
+    with pytest.raises(ZeroDivisionError), alone(store):
+        raise ZeroDivisionError
+    with FileLock(store.path / "embedding.lock", timeout=0):
+        pass

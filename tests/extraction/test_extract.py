@@ -1,0 +1,189 @@
+import signal
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from torch import nn
+
+from hybridfer import FeatureStore, extract_features, make_faces
+from hybridfer.errors import DatasetError, RecipeError, StoreError
+from hybridfer.extraction import default_store_path, store_key
+from hybridfer.networks import Embedder, load_network
+
+# Runs in a process of its own, which kills itself in the middle: of a forward pass, or of sealing a lot.
+KILLED = """
+import os, signal, sys
+from hybridfer import extract_features, make_faces
+from hybridfer.extraction import embedding
+from hybridfer.networks import Embedder
+from hybridfer.store import sealing, shard
+
+embedding.LOT = 16
+store, weights, where, after = sys.argv[1:]
+owner, name = {"forward": (Embedder, "embed_batch"), "sealing": (shard, "seal")}[where]
+original, calls = getattr(owner, name), []
+
+def counted(*arguments):
+    calls.append(1)
+    if len(calls) > int(after):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*arguments)
+
+# after the network was loaded: finding out its widths is a forward pass too
+create = embedding.FeatureStore.create
+def created(*arguments):
+    setattr(owner, name, counted)
+    return create(*arguments)
+embedding.FeatureStore.create = created
+extract_features(make_faces(100), "tiny", store=store, weights=weights, progress=False)
+"""
+
+
+@pytest.fixture
+def faces():
+    return make_faces(60, random_state=3)
+
+
+@pytest.fixture
+def archive(tmp_path, faces):
+    """Ten images in a zip; a.png and b.png cannot be read."""
+    path = tmp_path / "faces.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        for number, image in enumerate(faces.images[:10]):
+            file.writestr(f"train/{'happy' if number % 2 else 'sad'}/{number}.png", cv2.imencode(".png", image)[1].tobytes())
+        for name in ("a", "b"):
+            file.writestr(f"train/happy/{name}.png", b"no image")
+    return path
+
+
+def extract(source, store, weights, **options):
+    return extract_features(source, "tiny", store=store, weights=weights, progress=False, **options)
+
+
+def test_the_store_holds_what_the_network_gives_and_the_dataset_beside_it(faces, weights, tmp_path):
+    extraction = extract(faces, tmp_path / "s.store", weights)
+    X, y = extraction.store.load(split="train")
+    images, labels = faces.arrays("train")
+    expected = Embedder(load_network(weights), ["embedding"]).embed(images)["embedding"]
+    np.testing.assert_allclose(X, expected, atol=1e-5)
+    assert np.array_equal(y, labels)
+    assert extraction.store.classes == faces.classes
+    assert extraction.embedded == extraction.images == 60
+
+
+def test_a_second_extraction_sends_nothing_through_the_network(faces, weights, tmp_path):
+    extract(faces, tmp_path / "s.store", weights)
+    shuffled = faces.subset(np.random.default_rng(0).permutation(60))
+    assert extract(shuffled, tmp_path / "s.store", weights).embedded == 0
+
+
+def test_copies_are_embedded_once_and_listed_each(faces, weights, tmp_path):
+    doubled = faces.subset(np.r_[0:60, 0:60, 5:10])
+    extraction = extract(doubled, tmp_path / "s.store", weights)
+    assert (extraction.images, extraction.embedded, len(extraction.store)) == (125, 60, 60)
+    assert len(extraction.store.load()[1]) == 125
+
+
+def test_several_layers_come_from_one_pass(faces, weights, tmp_path):
+    extraction = extract(faces, tmp_path / "s.store", weights, layers=["conv2", "embedding"])
+    assert extraction.embedded == 60
+    assert extraction.store.widths == {"conv2": 32, "embedding": 128}
+
+
+def test_a_single_layer_may_be_named_without_a_list(faces, weights, tmp_path):
+    assert extract(faces, tmp_path / "s.store", weights, layers="conv2").store.widths == {"conv2": 32}
+
+
+@pytest.mark.parametrize(
+    ("field", "changed"),
+    [("layers", {"layers": ["conv3"]}), ("views", {"views": "flip"}), ("precision", {"precision": "bf16"})],
+)
+def test_a_store_of_other_features_is_refused_with_the_field_that_differs(faces, weights, tmp_path, field, changed):
+    extract(faces, tmp_path / "s.store", weights)
+    with pytest.raises(StoreError, match=f"{field}: the store holds"):
+        extract(faces, tmp_path / "s.store", weights, **changed)
+
+
+def test_a_store_of_other_weights_is_refused(faces, weights, other_weights, tmp_path):
+    extract(faces, tmp_path / "s.store", weights)
+    with pytest.raises(StoreError, match="weights: the store holds"):
+        extract(faces, tmp_path / "s.store", other_weights)
+
+
+def test_preprocessing_and_the_place_of_a_layer_are_part_of_the_key():
+    module = nn.Sequential(nn.Flatten(), nn.Linear(2304, 8), nn.ReLU(), nn.Linear(8, 8), nn.Linear(8, 2))
+    first, second = (load_network(module, layers={"embedding": path}) for path in "13")
+    keys = [store_key(network, Embedder(network, ["embedding"])) for network in (first, second)]
+    assert keys[0].digest != keys[1].digest
+    changed = replace(first, preprocessing=replace(first.preprocessing, standardize="image"))
+    assert "preprocessing" in str(keys[0].difference(store_key(changed, Embedder(changed, ["embedding"]))))
+
+
+def test_unnamed_stores_of_different_features_lie_apart(faces, weights, other_weights, own_home):
+    first, second = (extract(faces, None, path).store.path for path in (weights, other_weights))
+    assert first != second
+    assert first.parent == second.parent == own_home / "stores"
+    network = load_network(weights)
+    assert first == default_store_path(store_key(network, Embedder(network, ["embedding"])), "tiny")
+
+
+@pytest.mark.parametrize("mistake", [{"source": "nowhere.zip"}, {"layers": ["embeding"]}, {"weights": "no.safetensors"}])
+def test_a_mistake_leaves_no_empty_store_behind(faces, weights, tmp_path, mistake):
+    given = {"source": faces, "weights": weights, **mistake}
+    with pytest.raises((DatasetError, RecipeError, ValueError)):
+        extract(store=tmp_path / "s.store", **given)
+    assert not (tmp_path / "s.store").exists()
+
+
+def test_unreadable_images_are_all_named_before_anything_is_recorded(archive, weights, tmp_path):
+    with pytest.raises(DatasetError, match=r"(?s)2 problems.*train/happy/a\.png.*train/happy/b\.png"):
+        extract(archive, tmp_path / "s.store", weights)
+    assert FeatureStore(tmp_path / "s.store").listings() == ()
+
+
+def test_unreadable_images_are_skipped_and_told(archive, weights, tmp_path):
+    extraction = extract(archive, tmp_path / "s.store", weights, on_error="skip")
+    assert sorted(problem.where for problem in extraction.problems) == ["train/happy/a.png", "train/happy/b.png"]
+    names = extraction.store.names().tolist()
+    assert len(names) == extraction.embedded == 10
+    assert not {"train/happy/a.png", "train/happy/b.png"} & set(names)
+
+
+def test_problems_that_show_without_decoding_may_be_skipped_too(archive, weights, tmp_path):
+    with zipfile.ZipFile(archive, "a") as file:
+        file.mkdir("train/fear")
+    with pytest.raises(DatasetError, match="train/fear"):
+        extract(archive, tmp_path / "s.store", weights)
+    skipped = extract(archive, tmp_path / "s.store", weights, on_error="skip")
+    assert "train/fear" in {problem.where.rstrip("/") for problem in skipped.problems}
+
+
+def test_an_archive_and_its_dataset_in_memory_give_the_same_rows(archive, faces, weights, tmp_path):
+    streamed = extract(archive, tmp_path / "zip.store", weights, on_error="skip").store
+    in_memory = extract(faces.subset(slice(10)), tmp_path / "memory.store", weights).store
+    assert not in_memory.missing(streamed.listings()[0].digests).any()
+
+
+def test_a_killed_extraction_resumes_to_the_store_of_an_undisturbed_one(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr("hybridfer.extraction.embedding.LOT", 16)
+    faces = make_faces(100)
+    whole = extract(faces, tmp_path / "whole.store", weights).store
+    path, sealed = tmp_path / "killed.store", 0
+    for where, after in (("forward", 3), ("sealing", 1)):
+        ended = subprocess.run([sys.executable, "-c", KILLED, path, weights, where, str(after)], capture_output=True)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+        now = FeatureStore(path)
+        assert now.verify().ok
+        assert sealed < len(now) < 100
+        sealed = len(now)
+    resumed = extract(faces, path, weights)
+    assert resumed.embedded == 100 - sealed
+    assert resumed.store.verify().ok
+    assert len(resumed.store) == len(whole)
+    for split in ("train", "validation", "test"):
+        for part, expected in zip(resumed.store.load(split), whole.load(split), strict=True):
+            assert np.array_equal(part, expected)

@@ -1,0 +1,121 @@
+import pytest
+import torch
+
+from hybridfer.errors import RecipeError
+from hybridfer.networks import (
+    NETWORKS,
+    Preprocessing,
+    build_network,
+    catalogue_network,
+    find_architecture,
+    list_networks,
+    summarise_network,
+)
+
+SUMMARIES = {summary.name: summary for summary in list_networks()}
+
+
+def test_model_f_has_the_published_number_of_parameters_and_shapes():
+    summary = SUMMARIES["model_f"]
+    assert summary.parameters == 4_474_759
+    assert summary.layers == {
+        "conv1": (64, 24, 24),
+        "conv2": (128, 12, 12),
+        "conv3": (512, 6, 6),
+        "conv4": (512, 3, 3),
+        "flatten": (4608,),
+        "dense1": (256,),
+        "embedding": (512,),
+        "logits": (7,),
+    }
+
+
+def test_compact_stays_within_two_million_parameters():
+    assert 1_000_000 < SUMMARIES["compact"].parameters <= 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("compact", ["stem", "stage1", "pool1", "stage2", "pool2", "stage3", "embedding", "logits"]),
+        ("baseline", ["conv1", "conv2", "flatten", "embedding", "logits"]),
+        ("tiny", ["conv1", "conv2", "conv3", "conv4", "embedding", "logits"]),
+    ],
+)
+def test_layer_names_are_stable(name, layers):
+    assert list(SUMMARIES[name].layers) == layers
+
+
+def test_every_network_ends_in_an_embedding_and_logits():
+    assert set(SUMMARIES) == set(NETWORKS)
+    for summary in SUMMARIES.values():
+        assert list(summary.layers)[-2:] == ["embedding", "logits"]
+        assert len(summary.layers["embedding"]) == 1
+        assert summary.layers["logits"] == (7,)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_summary_agrees_with_a_real_network_at_its_smallest_image(name, channels):
+    side = NETWORKS[name].smallest
+    size = (side, side + 5)
+    summary = summarise_network(name, n_classes=3, channels=channels, image_size=size)
+    module = build_network(name, n_classes=3, channels=channels, image_size=size).eval()
+    assert summary.parameters == sum(parameter.numel() for parameter in module.parameters())
+    assert module(torch.zeros(2, channels, *size)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_image_that_pooling_would_swallow_is_refused(name):
+    side = NETWORKS[name].smallest - 1
+    with pytest.raises(RecipeError, match=f"at least {side + 1} x {side + 1} pixels; got 64 x {side}"):
+        build_network(name, image_size=(64, side))
+
+
+def test_an_unknown_network_is_refused_with_the_nearest_name():
+    with pytest.raises(RecipeError, match=r"got 'model-f'.*Did you mean 'model_f'"):
+        find_architecture("model-f")
+
+
+@pytest.mark.parametrize(
+    "build", [lambda **kw: build_network("tiny", **kw), lambda **kw: catalogue_network("tiny", arguments=kw)]
+)
+def test_an_unknown_argument_is_refused_by_name(build):
+    with pytest.raises(RecipeError, match=r"tiny takes the arguments \[\]; got \['dropout'\]"):
+        build(dropout=0.1)
+
+
+def test_a_shared_argument_cannot_be_smuggled_in_twice():
+    with pytest.raises(RecipeError, match="n_classes"):
+        catalogue_network("model_f", arguments={"n_classes": 3})
+
+
+@pytest.mark.parametrize("n_classes", [0, -1, 2.0])
+def test_a_number_of_classes_that_is_none_is_refused(n_classes):
+    with pytest.raises(RecipeError, match="n_classes must be a positive integer"):
+        build_network("tiny", n_classes=n_classes)
+
+
+def test_first_weights_depend_on_the_seed_alone_and_leave_the_global_generator():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first = catalogue_network("tiny", random_state=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(6)
+    assert catalogue_network("tiny", random_state=3).digest == first.digest
+    assert catalogue_network("tiny", random_state=4).digest != first.digest
+
+
+def test_dropout_reaches_the_network():
+    module = catalogue_network("compact", arguments={"dropout": 0.3}).module
+    assert module.get_submodule("logits.dropout").p == 0.3
+
+
+def test_the_digest_sees_every_weight_and_no_memory_format():
+    network = catalogue_network("tiny", preprocessing=Preprocessing((16, 16)))
+    other = catalogue_network("tiny", preprocessing=Preprocessing((16, 16)))
+    other.module.to(memory_format=torch.channels_last)
+    assert other.digest == network.digest
+    changed = catalogue_network("tiny", preprocessing=Preprocessing((16, 16)))
+    changed.module.get_submodule("conv4.norm").running_var[-1] += 1e-3
+    assert changed.digest != network.digest

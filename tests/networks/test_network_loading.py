@@ -1,0 +1,153 @@
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hybridfer.errors import RecipeError, WeightsError
+from hybridfer.networks import (
+    Embedder,
+    Preprocessing,
+    builtin_networks,
+    catalogue_network,
+    load_network,
+    own_network,
+    save_network,
+)
+
+SMALL = Preprocessing((16, 16))
+
+
+def own_module(seed: int = 0) -> nn.Sequential:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(784, 3))
+
+
+def test_a_module_of_ones_own_offers_its_layers_an_embedding_and_logits(pixels):
+    module = own_module()
+    network = load_network(module, ["0", "3"], preprocessing=SMALL, name="mine", classes=("a", "b", "c"))
+    assert dict(network.layers) == {"0": "0", "3": "3", "embedding": "3", "logits": ""}
+    assert (network.name, network.classes) == ("mine", ("a", "b", "c"))
+    rows = Embedder(network, ["embedding", "logits"], device="cpu").embed(pixels)
+    with torch.no_grad():
+        logits = module(torch.from_numpy(pixels)[:, None] / 255)
+    np.testing.assert_allclose(rows["logits"], logits, rtol=1e-4, atol=1e-5)
+    assert rows["embedding"].shape == (7, 784)
+
+
+def test_layers_of_ones_own_may_have_public_names():
+    network = own_network(own_module(), {"maps": "2", "embedding": "3"}, preprocessing=SMALL)
+    assert network.widths == {"maps": 4, "embedding": 784, "logits": 3}
+
+
+@pytest.mark.parametrize("layers", [[], ["9"], {"embedding": "conv"}])
+def test_layers_that_are_no_submodules_are_refused(layers):
+    with pytest.raises(RecipeError, match="layers must name at least one submodule of Sequential"):
+        load_network(own_module(), layers)
+
+
+def test_frozen_weights_are_not_counted_as_trainable():
+    module = own_module()
+    module[0].requires_grad_(False)
+    assert own_network(module, ["3"]).parameters == 4 + 4 + 784 * 3 + 3
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_state_dict_fills_a_module_of_ones_own(wrapped, tmp_path):
+    trained = own_module(seed=1)
+    state = trained.state_dict()
+    torch.save({"state_dict": state} if wrapped else state, tmp_path / "mine.pt")
+    network = load_network(own_module(), ["3"], weights=tmp_path / "mine.pt")
+    assert network.digest == own_network(trained, ["3"]).digest
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("writer", [torch.save, lambda bomb, path: path.write_bytes(pickle.dumps(bomb, protocol=2))])
+def test_a_malicious_pickle_is_refused_and_not_run(writer, tmp_path):
+    fuse = tmp_path / "ran"
+    writer({"0.weight": Bomb(fuse)}, tmp_path / "bad.pt")
+    with pytest.raises(WeightsError, match="tensors alone"):
+        load_network(own_module(), ["3"], weights=tmp_path / "bad.pt")
+    assert not fuse.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1, 2], "must hold a state dict"),
+        ({1: torch.zeros(2)}, "must hold a state dict"),
+        ({"0.weight": 3}, "must hold a state dict"),
+        ({"0.weight": torch.zeros(4, 1, 3, 3)}, "tensors differ"),
+    ],
+)
+def test_what_is_no_fitting_state_dict_is_refused(content, message, tmp_path):
+    torch.save(content, tmp_path / "bad.pt")
+    with pytest.raises(WeightsError, match=message):
+        load_network(own_module(), ["3"], weights=tmp_path / "bad.pt")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x02garbage", b"PK\x03\x04 not a zip", b"\x00" * 200])
+def test_a_damaged_state_dict_is_refused(content, tmp_path):
+    (tmp_path / "bad.pt").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"bad\.pt must hold a state dict"):
+        load_network(own_module(), ["3"], weights=tmp_path / "bad.pt")
+    with pytest.raises(WeightsError, match=r"absent\.pt must hold a state dict"):
+        load_network(own_module(), ["3"], weights=tmp_path / "absent.pt")
+
+
+def test_a_module_of_ones_own_comes_back_from_a_weights_file_with_what_it_knows(tmp_path):
+    saved = own_network(own_module(seed=1), {"maps": "2", "embedding": "3"}, name="mine", preprocessing=SMALL, classes="abc")
+    path = save_network(saved, tmp_path / "mine.safetensors")
+    network = load_network(own_module(), {"maps": "2", "embedding": "3"}, weights=path)
+    assert network.digest == saved.digest
+    assert (network.name, network.classes, network.preprocessing) == ("mine", ("a", "b", "c"), SMALL)
+    with pytest.raises(WeightsError, match="For a network of your own, pass its module"):
+        load_network(path)
+
+
+def test_tied_weights_can_be_saved(tmp_path):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(256, 256), nn.Linear(256, 256))
+    module[2].weight = module[1].weight
+    saved = own_network(module, ["1"], preprocessing=SMALL)
+    path = save_network(saved, tmp_path / "tied.safetensors")
+    assert load_network(module, ["1"], weights=path).digest == saved.digest
+
+
+def test_a_name_a_path_or_both_find_a_weights_file(tmp_path):
+    saved = catalogue_network("tiny", preprocessing=SMALL, n_classes=3)
+    path = save_network(saved, tmp_path / "weights.safetensors")
+    for network in (load_network(path), load_network(str(path)), load_network("tiny", weights=path)):
+        assert network.digest == saved.digest
+    with pytest.raises(WeightsError, match="holds weights of 'tiny'; 'compact' was asked for"):
+        load_network("compact", weights=path)
+
+
+def test_untrained_networks_take_preprocessing_and_classes():
+    network = load_network("tiny", weights=None, preprocessing=SMALL, classes=("a", "b"))
+    assert network.widths["logits"] == 2
+    assert network.preprocessing == SMALL
+
+
+def test_an_unknown_name_and_an_absent_file_are_told_apart(tmp_path):
+    with pytest.raises(RecipeError, match="network must be among"):
+        load_network("resnet")
+    with pytest.raises(WeightsError, match="does not exist"):
+        load_network(tmp_path / "absent.safetensors")
+
+
+def test_a_network_without_weights_in_the_wheel_says_how_to_train_it():
+    assert "tiny" not in builtin_networks()
+    with pytest.raises(WeightsError, match="hybridfer train DATA --network tiny"):
+        load_network("tiny")

@@ -1,0 +1,339 @@
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from joblib.externals.loky import get_reusable_executor
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from hybridfer import CNNFeaturizer, FeatureRecipe, FeatureStore, make_faces
+from hybridfer.digest import image_digests
+from hybridfer.errors import RecipeError, StoreError, WeightsError
+from hybridfer.extraction import MEMORY
+from hybridfer.networks import Embedder, catalogue_network, save_network
+from hybridfer.training import CNNClassifier
+
+WEIGHTS, OTHER = "tiny.safetensors", "other.safetensors"
+QUICK = FeatureRecipe(name="quick", network="tiny", training={"max_epochs": 1})
+CANDIDATES = np.logspace(-4, 0, 12).tolist()
+
+
+# A module of its own, so that worker processes can import it.
+COUNTING = """
+from pathlib import Path
+from hybridfer import CNNFeaturizer
+
+class CountingFeaturizer(CNNFeaturizer):
+    def transform(self, X):
+        before = self.embedder_.images_embedded
+        features = super().transform(X)
+        with Path(self.store).with_suffix(".count").open("a") as file:
+            print(self.embedder_.images_embedded - before, file=file)
+        return features
+"""
+
+
+@pytest.fixture(scope="session")
+def weights_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    save_network(catalogue_network("tiny"), folder / WEIGHTS)
+    save_network(catalogue_network("tiny", random_state=1), folder / OTHER)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path, weights_folder, monkeypatch):
+    """Weights files in the working folder, nothing remembered, nothing kept outside."""
+    for name in (WEIGHTS, OTHER):
+        (tmp_path / name).write_bytes((weights_folder / name).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYBRIDFER_HOME", str(tmp_path / "home"))
+    MEMORY.clear()
+    return tmp_path
+
+
+@pytest.fixture
+def new_workers():
+    """Worker processes with this test's environment."""
+    get_reusable_executor().shutdown(wait=True)
+    yield
+    get_reusable_executor().shutdown(wait=True)
+
+
+@pytest.fixture
+def forward_passes(monkeypatch):
+    """Count the images that embedders take, in this process; the blank image that finds out widths is none of them."""
+    counts = []
+    original = Embedder.embed_batch
+
+    def counted(self, images):
+        if images.any():
+            counts.append(len(images))
+        return original(self, images)
+
+    monkeypatch.setattr(Embedder, "embed_batch", counted)
+    return counts
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return make_faces(60, random_state=3)
+
+
+@pytest.fixture(scope="module")
+def copies(faces):
+    """72 images, 60 of them distinct."""
+    rows = np.random.default_rng(0).permutation(np.r_[0:60, 0:12])
+    return faces.images[rows], faces.labels[rows] % 2
+
+
+@pytest.mark.filterwarnings("ignore:X has", "ignore:Float pixels")
+@parametrize_with_checks([CNNFeaturizer(), CNNFeaturizer("tiny", weights=WEIGHTS)])
+def test_scikit_learn_finds_nothing_wrong_with_trained_weights(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:X has", "ignore:Float pixels")
+@parametrize_with_checks([CNNFeaturizer("tiny", weights=None, training=QUICK)])
+def test_scikit_learn_finds_nothing_wrong_with_training_in_fit(estimator, check):
+    check(estimator)
+
+
+def test_no_check_is_skipped_where_the_array_api_is_on():
+    script = (
+        "from sklearn.utils.estimator_checks import check_estimator\n"
+        "from hybridfer import CNNFeaturizer\n"
+        f"results = check_estimator(CNNFeaturizer('tiny', weights={WEIGHTS!r}), on_fail=None, on_skip=None)\n"
+        "print(*[result['check_name'] for result in results if result['status'] != 'passed'], len(results) > 40)\n"
+    )
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    told = subprocess.run([sys.executable, "-W", "ignore", "-c", script], env=environment, capture_output=True, text=True)
+    assert told.stdout.split() == ["True"], told.stderr
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_grid_search_sends_each_distinct_image_through_the_network_once(copies, workplace, monkeypatch, new_workers, jobs):
+    X, y = copies
+    name = f"counting_with_{jobs}_jobs"
+    Path(f"{name}.py").write_text(COUNTING)
+    monkeypatch.syspath_prepend(workplace)
+    counting = importlib.import_module(name).CountingFeaturizer("tiny", weights=WEIGHTS, store="f.store")
+    pipeline = Pipeline([("features", counting), ("head", LogisticRegression())])
+    search = GridSearchCV(pipeline, {"head__C": CANDIDATES}, cv=5, n_jobs=jobs).fit(X, y)
+    counts = [int(line) for line in Path("f.count").read_text().split()]
+    # 12 candidates on 5 folds, each transforms train and test part; and the refit
+    assert len(counts) == 12 * 5 * 2 + 1
+    assert sum(counts) == len(np.unique(image_digests(X))) == len(FeatureStore("f.store")) == 60
+    assert len(search.cv_results_["params"]) == 12
+
+
+def test_a_grid_search_without_a_store_does_so_too(copies, forward_passes):
+    X, y = copies
+    pipeline = Pipeline([("features", CNNFeaturizer("tiny", weights=WEIGHTS)), ("head", LogisticRegression())])
+    GridSearchCV(pipeline, {"head__C": CANDIDATES}, cv=5).fit(X, y)
+    assert sum(forward_passes) == 60
+
+
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_grid_over_the_head_trains_once_a_fold(copies, new_workers, monkeypatch, jobs, workplace):
+    X, y = copies
+    fits, fit = [], CNNClassifier.fit
+    monkeypatch.setattr(CNNClassifier, "fit", lambda self, *arguments: fits.append(1) or fit(self, *arguments))
+    featurizer = CNNFeaturizer("tiny", weights=None, training=QUICK, store="shelf")
+    pipeline = Pipeline([("features", featurizer), ("head", LogisticRegression())])
+    search = GridSearchCV(pipeline, {"head__C": [0.01, 0.1, 1.0]}, cv=KFold(2), n_jobs=jobs).fit(X, y)
+    assert len(list((workplace / "home" / "weights").glob("*.safetensors"))) == 2 + 1
+    if jobs == 1:
+        assert len(fits) == 2 + 1
+    assert len(search.best_estimator_.named_steps["features"].network_.trained_on) == 60
+
+
+def test_each_candidate_of_a_grid_over_layers_gets_a_store_of_its_own(copies):
+    X, y = copies
+    pipeline = Pipeline(
+        [("features", CNNFeaturizer("tiny", weights=WEIGHTS, store="shelf")), ("head", LogisticRegression())]
+    )
+    GridSearchCV(pipeline, {"features__layers": ["conv2", ["conv2", "embedding"]]}, cv=3).fit(X, y)
+    stores = [FeatureStore(path) for path in Path("shelf").iterdir()]
+    assert sorted(store.key.layers for store in stores) == [("conv2",), ("conv2", "embedding")]
+    assert [len(store) for store in stores] == [60, 60]
+
+
+def test_rows_do_not_depend_on_what_was_embedded_before(faces):
+    featurizer = CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images)
+    featurizer.transform(faces.images[::-3])
+    mixed = featurizer.transform(faces.images)
+    MEMORY.clear()
+    np.testing.assert_allclose(mixed, featurizer.transform(faces.images), atol=1e-5)
+
+
+def test_layers_stand_side_by_side_in_the_order_asked_for(faces):
+    whole = CNNFeaturizer("tiny", weights=WEIGHTS, layers=["embedding", "conv2"]).fit(faces.images)
+    single = CNNFeaturizer("tiny", weights=WEIGHTS, layers="conv2").fit(faces.images)
+    np.testing.assert_allclose(whole.transform(faces.images)[:, 128:], single.transform(faces.images), atol=1e-6)
+    names = whole.get_feature_names_out()
+    assert (names[0], names[127], names[128], names[-1]) == ("embedding_0", "embedding_127", "conv2_0", "conv2_31")
+
+
+def test_every_layout_of_the_same_pixels_gives_the_same_rows(faces):
+    images = faces.images[:9]
+    featurizer = CNNFeaturizer("tiny", weights=WEIGHTS)
+    expected = featurizer.fit_transform(images)
+    assert (expected.dtype, expected.shape) == (np.float32, (9, 128))
+    for same in (images[..., None], images[:, None], images.reshape(9, -1), images.astype(np.int64), images / 255):
+        np.testing.assert_allclose(featurizer.fit_transform(same), expected, atol=1e-5)
+    shaped = clone(featurizer).set_params(image_shape=(48, 48, 1))
+    np.testing.assert_allclose(shaped.fit_transform(images.reshape(9, -1)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_output_may_be_a_data_frame(faces, library):
+    pytest.importorskip(library)
+    featurizer = CNNFeaturizer("tiny", weights=WEIGHTS).set_output(transform=library)
+    table = featurizer.fit_transform(faces.images[:5])
+    assert type(table).__module__.partition(".")[0] == library
+    assert list(table.columns) == featurizer.get_feature_names_out().tolist()
+
+
+def test_a_clone_is_unfitted_and_shares_rows_in_memory(faces, forward_passes):
+    fitted = CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images)
+    fitted.transform(faces.images)
+    cloned = clone(fitted)
+    with pytest.raises(NotFittedError):
+        cloned.transform(faces.images)
+    cloned.fit(faces.images).transform(faces.images)
+    assert sum(forward_passes) == 60
+
+
+def test_a_pickle_carries_the_network_once_and_embeds_alike(faces):
+    fitted = CNNFeaturizer("tiny", weights=WEIGHTS, views="flip").fit(faces.images)
+    expected = fitted.transform(faces.images)
+    # what was set after fit has no say before the next one
+    fitted.set_params(views="single", layers="conv2")
+    joblib.dump(fitted, "fitted")
+    weight_bytes = sum(tensor.nbytes for tensor in fitted.network_.module.state_dict().values())
+    assert Path("fitted").stat().st_size < 1.5 * weight_bytes
+    MEMORY.clear()
+    np.testing.assert_allclose(joblib.load("fitted").transform(faces.images), expected, atol=1e-6)
+    assert hasattr(fitted, "embedder_")
+
+
+def test_an_unfitted_featurizer_can_be_pickled():
+    joblib.dump(CNNFeaturizer("tiny", layers="conv2"), "unfitted")
+    assert joblib.load("unfitted").layers == "conv2"
+
+
+def test_parameters_set_after_fit_count_from_the_next_fit_on(faces):
+    featurizer = CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images)
+    before = featurizer.transform(faces.images)
+    featurizer.set_params(layers="conv2", weights=OTHER)
+    assert np.array_equal(featurizer.transform(faces.images), before)
+    after = featurizer.fit(faces.images).transform(faces.images)
+    assert np.array_equal(after, CNNFeaturizer("tiny", weights=OTHER, layers="conv2").fit_transform(faces.images))
+    assert featurizer.get_feature_names_out()[0] == "conv2_0"
+
+
+def test_a_weights_file_that_was_replaced_is_read_again(faces):
+    before = CNNFeaturizer("tiny", weights=WEIGHTS).fit_transform(faces.images)
+    os.replace(OTHER, WEIGHTS)
+    assert not np.allclose(CNNFeaturizer("tiny", weights=WEIGHTS).fit_transform(faces.images), before)
+
+
+def test_a_weights_file_may_stand_for_the_network_and_is_read_again_when_replaced(faces):
+    by_name = CNNFeaturizer("tiny", weights=WEIGHTS).fit_transform(faces.images)
+    assert np.array_equal(CNNFeaturizer(WEIGHTS).fit_transform(faces.images), by_name)
+    os.replace(OTHER, WEIGHTS)
+    assert not np.allclose(CNNFeaturizer(WEIGHTS).fit_transform(faces.images), by_name)
+
+
+def test_the_second_axis_is_remembered(faces):
+    assert CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images.reshape(60, -1)).n_features_in_ == 2304
+
+
+@pytest.mark.parametrize("store", ["new.store", "shelf"])
+def test_a_store_that_holds_everything_is_only_read(faces, forward_passes, monkeypatch, store):
+    featurizer = CNNFeaturizer("tiny", weights=WEIGHTS, store=store).fit(faces.images)
+    expected = featurizer.transform(faces.images)
+
+    def refuse(*_, **__):
+        raise PermissionError
+
+    monkeypatch.setattr("hybridfer.extraction.embedding.FileLock", refuse)
+    monkeypatch.setattr(FeatureStore, "append", refuse)
+    assert np.array_equal(featurizer.transform(faces.images[::-1]), expected[::-1])
+    assert sum(forward_passes) == 60
+
+
+def test_a_store_is_known_by_what_is_in_it_whatever_its_name(faces):
+    CNNFeaturizer("tiny", weights=WEIGHTS, store="a.store").fit_transform(faces.images)
+    os.rename("a.store", "renamed")
+    again = CNNFeaturizer("tiny", weights=WEIGHTS, store="renamed").fit(faces.images)
+    again.transform(faces.images)
+    assert again.embedder_.images_embedded == 0
+
+
+def test_a_store_whose_making_was_cut_short_is_finished_and_no_shelf(faces):
+    Path("new.store").mkdir()
+    CNNFeaturizer("tiny", weights=WEIGHTS, store="new.store").fit_transform(faces.images)
+    assert len(FeatureStore("new.store")) == 60
+
+
+def test_a_store_of_other_features_is_refused_with_the_field_that_differs(faces):
+    CNNFeaturizer("tiny", weights=WEIGHTS, store="a.store").fit_transform(faces.images)
+    for changed, field in (({"layers": "conv2"}, "layers"), ({"weights": OTHER}, "weights"), ({"views": "flip"}, "views")):
+        featurizer = CNNFeaturizer(**{"network": "tiny", "weights": WEIGHTS, "store": "a.store", **changed})
+        with pytest.raises(StoreError, match=f"{field}: the store holds"):
+            featurizer.fit_transform(faces.images)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "words"),
+    [
+        ({"layers": "embeding"}, RecipeError, "layers of tiny must be among .*got 'embeding'"),
+        ({"layers": ()}, RecipeError, "at least one"),
+        ({"views": "both"}, RecipeError, "views must be among"),
+        ({"device": "gpu"}, RecipeError, "device must be"),
+        ({"batch_size": 0}, RecipeError, "batch_size must be"),
+        ({"weights": "absent.safetensors"}, WeightsError, "absent.safetensors"),
+        ({"weights": "builtin"}, WeightsError, "no weights for 'tiny'"),
+        ({"weights": 3}, RecipeError, "weights must be a name or the path"),
+        ({"network": catalogue_network("tiny")}, RecipeError, "network must be a name or the path .* got a Network"),
+        ({"network": "compact"}, WeightsError, "holds weights of 'tiny'"),
+        ({"weights": None, "training": "compact"}, RecipeError, "training must be a recipe of 'tiny'"),
+    ],
+)
+def test_a_wrong_parameter_is_told_in_fit(faces, changed, error, words):
+    featurizer = CNNFeaturizer(**{"network": "tiny", "weights": WEIGHTS, **changed})
+    with pytest.raises(error, match=words):
+        featurizer.fit(faces.images, faces.labels)
+
+
+def test_training_in_fit_needs_labels(faces):
+    with pytest.raises(ValueError, match="requires y"):
+        CNNFeaturizer("tiny", weights=None).fit(faces.images)
+
+
+def test_training_in_fit_holds_nothing_out_where_nothing_is_chosen_by_it(faces):
+    quick = CNNFeaturizer("tiny", weights=None, training=QUICK).fit(faces.images, faces.labels)
+    assert "valid_loss" not in quick.network_.history[0]
+    patient = QUICK.model_copy(update={"training": QUICK.training.model_copy(update={"patience": 3})})
+    watched = CNNFeaturizer("tiny", weights=None, training=patient).fit(
+        np.tile(faces.images, (2, 1, 1)), np.tile(faces.labels, 2)
+    )
+    assert "valid_loss" in watched.network_.history[0]
+
+
+def test_a_pipeline_learns_expressions_from_the_shipped_weights():
+    faces = make_faces(300, classes=("happy", "surprise"), random_state=5)
+    pipeline = make_pipeline(CNNFeaturizer(), LogisticRegression(max_iter=1000)).fit(*faces.arrays("train"))
+    assert pipeline.score(*faces.arrays("test")) > 0.7

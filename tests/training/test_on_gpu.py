@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+import torch
+
+from hybridfer import make_faces
+from hybridfer.networks import Embedder, Preprocessing, catalogue_network
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device; torch sees none"),
+]
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-2), ("bf16", 0.1), ("fp16", 0.05)])
+@pytest.mark.parametrize("views", ["single", "flip"])
+def test_features_on_the_gpu_are_those_of_the_cpu(precision, tolerance, views):
+    images = np.random.default_rng(0).integers(0, 256, (9, 48, 48), dtype=np.uint8)
+    network = catalogue_network("compact", preprocessing=Preprocessing(standardize="image"))
+    expected = Embedder(network, ["embedding", "logits"], views=views, device="cpu").embed(images)
+    embedder = Embedder(network, ["embedding", "logits"], views=views, device="cuda", precision=precision, batch_size=4)
+    for layer, rows in embedder.embed(images).items():
+        assert rows.dtype == np.float32
+        np.testing.assert_allclose(rows, expected[layer], atol=tolerance * np.abs(expected[layer]).max())
+
+
+def test_a_training_on_the_gpu_in_bf16_learns_and_comes_back_to_the_cpu(quick):
+    faces = make_faces(420, classes=("happy", "sad", "surprise"), image_size=24, random_state=0)
+    (X, y), (X_test, y_test) = faces.arrays("train"), faces.arrays("test")
+    settings = {"image_size": 24, "max_epochs": 12, "learning_rate": 0.01, "schedule": "one-cycle", "precision": "bf16"}
+    before = torch.cuda.get_rng_state()
+    classifier = quick(**settings, device="cuda", augmentation={"flip": True, "rotation": 5, "erasing": 0.1}).fit(X, y)
+    assert classifier.score(X_test, y_test) > 0.6
+    assert {tensor.device.type for tensor in classifier.network_.module.state_dict().values()} == {"cpu"}
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+def test_a_training_on_the_gpu_can_be_resumed(quick, faces, tmp_path):
+    checkpoint = tmp_path / "training.checkpoint"
+    settings = {"device": "cuda", "precision": "bf16", "patience": 2, "checkpoint": checkpoint}
+    first = quick(**settings).fit(*faces)
+    resumed = quick(**settings, resume=True).fit(*faces)
+    assert resumed.network_.digest == first.network_.digest
+
+
+def test_building_a_network_leaves_the_gpus_generator():
+    before = torch.cuda.get_rng_state()
+    catalogue_network("tiny", random_state=3)
+    assert torch.equal(torch.cuda.get_rng_state(), before)

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from hybridfer import FeatureRecipe, make_faces
+from hybridfer.errors import RecipeError
+from hybridfer.training import recipe_classifier, remembered_path, train_network
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    classes = ("happy", "sad", "neutral", "surprise")
+    return make_faces(120, classes=classes, image_size=16, random_state=0).with_validation()
+
+
+def recipe(**training) -> FeatureRecipe:
+    return FeatureRecipe(
+        name="mine", network="tiny", image_size=16, training={"max_epochs": 1, "batch_size": 32, **training}
+    )
+
+
+def test_a_network_is_trained_on_train_and_has_seen_train_and_validation_alone(dataset):
+    network = train_network(dataset, recipe(max_epochs=2), device="cpu", verbose=0)
+    assert network.name == "tiny"
+    assert network.classes == tuple(dataset.classes)
+    assert [epoch["epoch"] for epoch in network.history] == [1, 2]
+    seen = np.concatenate([dataset.split(name).digests for name in ("train", "validation")])
+    np.testing.assert_array_equal(network.trained_on, np.unique(seen))
+    assert not np.isin(dataset.split("test").digests, network.trained_on).any()
+
+
+def test_class_weights_of_a_recipe_go_by_name(dataset):
+    heavy = dataset.classes[2]
+    network = train_network(
+        dataset, recipe(class_weight={heavy: 50.0}, max_epochs=10, learning_rate=0.01), device="cpu", verbose=0
+    )
+    assert network.training["class_weight"] == {"2": 50.0}
+
+
+def test_a_class_weight_for_no_class_is_refused(dataset):
+    with pytest.raises(RecipeError, match=r"class_weight names \['contempt'\]; the classes are"):
+        train_network(dataset, recipe(class_weight={"contempt": 2.0}), device="cpu", verbose=0)
+
+
+def test_parameters_override_the_recipe():
+    classifier = recipe_classifier(recipe(), max_epochs=7)
+    assert (classifier.network, classifier.image_size, classifier.max_epochs) == ("tiny", 16, 7)
+
+
+def test_a_training_is_remembered_by_its_recipe_its_images_and_its_labels(dataset, monkeypatch, tmp_path):
+    monkeypatch.setenv("HYBRIDFER_HOME", str(tmp_path))
+    path = remembered_path(recipe(), dataset)
+    assert path.parent == tmp_path / "weights"
+    assert path.name.startswith("mine-")
+    assert remembered_path(recipe(), dataset) == path
+    smaller = make_faces(100, classes=dataset.classes, image_size=16, random_state=0).with_validation()
+    assert len({path, remembered_path(recipe(max_epochs=2), dataset), remembered_path(recipe(), smaller)}) == 3

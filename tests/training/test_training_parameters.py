@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from hybridfer.errors import DatasetError, RecipeError
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"network": "tinny"}, "Did you mean 'tiny'"),
+        ({"network_arguments": {"depth": 3}}, "tiny takes the arguments"),
+        ({"optimizer": "lbfgs"}, "optimizer must be among"),
+        ({"learning_rate": 0.0}, "learning_rate must be a number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be a number above 0"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number above 0"),
+        ({"momentum": 1.0}, r"momentum must lie in \[0, 1\)"),
+        ({"weight_decay": -1e-4}, r"weight_decay must lie in \[0, inf\)"),
+        ({"label_smoothing": 1.0}, r"label_smoothing must lie in \[0, 1\)"),
+        ({"validation_fraction": 1.0}, r"validation_fraction must lie in \[0, 1\)"),
+        ({"max_epochs": 0}, "max_epochs must be a positive integer"),
+        ({"max_epochs": True}, "max_epochs must be a positive integer"),
+        ({"batch_size": 2.5}, "batch_size must be a positive integer"),
+        ({"patience": 0}, "patience must be a positive integer or None"),
+        ({"precision": "fp16"}, "precision must be 'auto', 'fp32' or 'bf16' in training"),
+        ({"precision": "int8"}, "precision must be"),
+        ({"device": "abacus"}, "device must be"),
+        ({"standardize": "batch"}, "standardize must be"),
+        ({"image_size": 4}, "at least 8 x 8"),
+        ({"image_size": 16.0}, "image_size must be an integer or"),
+        ({"image_size": (16, 16, 1)}, "image_size must be an integer or"),
+        ({"augmentation": {"mirror": True}}, "augmentation must have fields among"),
+        ({"augmentation": {"scale": 2}}, "scale of the augmentation"),
+        ({"class_weight": "even"}, "class_weight must be 'balanced'"),
+        ({"class_weight": {0: 1.0, 9: 2.0}}, r"class_weight names \[9\]; the classes are \[0, "),
+        ({"class_weight": {0: 0.0}}, "class_weight of 0 must be a number above 0"),
+        ({"resume": True}, "resume=True needs the checkpoint"),
+        ({"patience": 2, "validation_fraction": 0}, "need validation images"),
+        ({"schedule": "plateau", "validation_fraction": 0}, "need validation images"),
+    ],
+)
+def test_what_a_parameter_may_not_be_is_refused(parameters, message, quick, faces):
+    with pytest.raises(RecipeError, match=message):
+        quick(**parameters).fit(*faces)
+
+
+def test_numbers_of_numpy_are_numbers(quick, faces):
+    quick(max_epochs=np.int64(1), learning_rate=np.float32(0.01), batch_size=np.int32(32)).fit(*faces)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "labels", "message"),
+    [
+        (slice(0), slice(0), "at least one; got 0 and 0"),
+        (slice(5), slice(4), "as many labels, at least one; got 5 and 4"),
+    ],
+)
+def test_validation_images_that_do_not_go_with_their_labels_are_refused(chosen, labels, message, quick, faces):
+    X, y = faces
+    with pytest.raises(DatasetError, match=message):
+        quick().fit(X, y, validation=(X[chosen], y[labels]))
+
+
+def test_validation_labels_that_training_never_saw_are_refused(quick, faces):
+    X, y = faces
+    labels = np.unique(y)
+    with pytest.raises(DatasetError, match=rf"validation has the labels \[{labels[-1]}\]"):
+        quick().fit(X[y != labels[-1]], y[y != labels[-1]], validation=(X, y))
+
+
+def test_a_training_that_diverges_says_so(quick, faces):
+    X, y = faces
+    with pytest.raises(RecipeError, match=r"diverged: the train loss of epoch 1 is (nan|inf).*lower learning_rate"):
+        quick(optimizer="sgd", learning_rate=1e30).fit(X, y)
