@@ -1,7 +1,8 @@
 """Count the images that go through the CNN in a whole grid search, against the distinct images there are.
 
-A 5-fold search over 12 candidates of a head, with the CNN inside the pipeline: 61 fits, each of which asks for the embeddings of its
-fold. Beside it, the same search with embeddings computed beforehand, which is the least that it could cost.
+A 5-fold search over 12 candidates of a head, with the CNN inside the pipeline: 61 fits, each of which asks for the
+embeddings of its fold. Beside it, the same search with embeddings computed beforehand, which is the least that it
+could cost.
 
     python benchmarks/bench_grid.py fer2013.zip --images 5000 --jobs 2 --out benchmarks/results/grid.json
 """
@@ -30,7 +31,8 @@ CANDIDATES = np.logspace(-5, 0, 12).tolist()
 class CountingFeaturizer(CNNFeaturizer):
     """Appends to a file how many images each call sent through the network, from whichever process it runs in."""
 
-    def transform(self, X):
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Embed, and count."""
         before = self.embedder_.images_embedded
         features = super().transform(X)
         with open(os.environ["HYBRIDFER_COUNT"], "a") as file:
@@ -69,7 +71,8 @@ def main() -> None:
         once = time.perf_counter() - start
     beforehand = once + search([], features, y, given.jobs)
     result = {
-        "command": f"python benchmarks/bench_grid.py DATA --images {given.images} --network {given.network} --jobs {given.jobs}",
+        "command": f"python benchmarks/bench_grid.py DATA --images {given.images} --jobs {given.jobs}",
+        "network": given.network,
         "images": len(X),
         "distinct_images": distinct,
         "images_through_the_cnn": sum(counts),

@@ -48,7 +48,7 @@ def _jobs(_context: click.Context, _parameter: click.Parameter, value: int | Non
     help="What heads are fitted on with the chosen parameters.",
 )
 @click.option("--jobs", type=int, callback=_jobs, help="Worker processes of a search; -1 for all cores.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of carving, heads and searches.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of heads and searches.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON instead of the table.")
 @dataset_options
 @device_options

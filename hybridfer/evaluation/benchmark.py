@@ -86,7 +86,7 @@ def run_benchmark(
     device, precision : str
         As for `CNNFeaturizer`.
     random_state : int
-        Seeds carving, heads, searches and bootstrap; a training has its recipe's own seed.
+        Seeds heads, searches and bootstrap; a training has its recipe's own seed, and splits are carved alike in every run.
     verbose : int
         1 shows bars on a terminal.
     command : str
@@ -120,7 +120,7 @@ def run_benchmark(
     for head in heads:
         rehearse_recipe(head)
     dataset = source if isinstance(source, Dataset) and not reading else read_dataset(source, **reading)
-    splits = three_splits(dataset, random_state, reading.get("test_split", "auto"))
+    splits = three_splits(dataset, reading.get("test_split", "auto"))
     log.info("%s", splits.summary())
     seen = np.concatenate([splits.digests("train"), splits.digests("validation")])
     twins = twin_mask(splits.digests("test"), seen)

@@ -90,6 +90,11 @@ class ImageNet(NeuralNet):
         if training:
             self.history.record("learning_rate", self.optimizer_.param_groups[0]["lr"])
 
+    def _set_training(self, training: bool = True) -> None:
+        # skorch visits every submodule at every step, which is most of what it costs beside a bare loop
+        if self.module_.training != training:
+            super()._set_training(training)
+
     def train_on(self, dataset: Any, epochs: int) -> None:
         """Train for some epochs, until early stopping; a user's own interruption goes on up."""
         self.notify("on_train_begin", X=dataset, y=None)

@@ -22,14 +22,14 @@ def counts(splits):
 
 
 def test_splits_of_the_source_stay_as_they_are(faces):
-    splits = three_splits(faces, random_state=0)
+    splits = three_splits(faces)
     assert splits.dataset is faces
     assert splits.test_origin == "the source's own test split"
     assert splits.validation_origin == "the source's own validation split"
 
 
 def test_missing_splits_are_drawn_from_train_and_told(faces):
-    splits = three_splits(of_train(faces), random_state=0)
+    splits = three_splits(of_train(faces))
     whole = len(of_train(faces))
     assert counts(splits)["test"] == round(0.2 * whole)
     assert sum(counts(splits).values()) == whole
@@ -39,7 +39,7 @@ def test_missing_splits_are_drawn_from_train_and_told(faces):
 
 
 def test_the_summary_shows_the_splits_that_are_used(faces):
-    told = three_splits(of_train(faces), random_state=0).summary()
+    told = three_splits(of_train(faces)).summary()
     assert [line.split()[0] for line in told.splitlines()[2:5]] == ["train", "validation", "test"]
     assert "no test split" in told
 
