@@ -266,6 +266,7 @@ def _one_core_each(pipeline: Pipeline, n_jobs: int | None) -> Pipeline:
     """Keep heads that have workers of their own from starting them in each of the search's workers."""
     single = clone(pipeline)
     if n_jobs not in (None, 1):
-        parallel = [name for name in single.get_params() if name.endswith("__n_jobs")]
+        # those that were given none keep none: some heads warn of any number
+        parallel = [name for name, jobs in single.get_params().items() if name.endswith("__n_jobs") and jobs is not None]
         single.set_params(**dict.fromkeys(parallel, 1))
     return single

@@ -47,6 +47,8 @@ class TrainedModule(nn.Module):
         self.augmentation = augmentation
         self.precision = precision
         self.generator = generator
+        # the network comes in evaluation mode; from here on all parts are in one mode
+        self.train()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Turn pixels as they are stored into float32 logits (n, n_classes)."""
