@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from hybridfer import CNNFeaturizer, read_dataset
 from hybridfer.digest import image_digests
 
-CANDIDATES = np.logspace(-5, 0, 12).tolist()
+CANDIDATES = np.logspace(-5, -2, 12).tolist()
 
 
 class CountingFeaturizer(CNNFeaturizer):
