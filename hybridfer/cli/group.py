@@ -82,18 +82,17 @@ class _Echo(logging.Handler):
         click.echo(self.format(record), err=True)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExamples:\n  hybridfer benchmark                  drawn faces: no data needed\n"
+    "  hybridfer benchmark fer2013.zip      your own data",
+)
 @click.version_option(__version__, prog_name="hybridfer")
 @click.option("-q", "--quiet", is_flag=True, help="Print results and errors alone.")
 @click.pass_context
 def main(ctx: click.Context, quiet: bool) -> None:
-    r"""Facial-expression recognition with CNN features and classical heads, compared honestly with softmax.
-
-    \b
-    Example:
-      hybridfer benchmark                       drawn faces, about a minute
-      hybridfer benchmark fer2013.zip           your own data
-    """
+    """Facial-expression recognition with CNN features and classical heads, compared honestly with softmax."""
     ctx.obj = {"verbose": 0 if quiet else 1}
     log = logging.getLogger("hybridfer")
     log.handlers = [_Echo()]

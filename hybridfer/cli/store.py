@@ -41,13 +41,14 @@ def verify(ctx: click.Context, store: Path, quarantine: bool, as_json: bool) -> 
 
 
 @store.command(epilog="\b\nExample:\n  hybridfer store merge all.store part1.store part2.store")
-@_STORE
+@click.argument("store", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("others", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 def merge(store: Path, others: tuple[Path, ...]) -> None:
-    """Add the rows and listings of OTHERS to STORE; they must hold the same kind of features."""
+    """Add the rows and listings of OTHERS to STORE, which is made if need be; all must hold the same kind of features."""
     from ..store import FeatureStore
 
-    target = FeatureStore(store)
+    first = FeatureStore(others[0])
+    target = FeatureStore.create(store, first.key, first.widths)
     added = target.merge(*others)
     click.echo(f"{store}: {added:,} rows added, {len(target):,} in all")
 

@@ -55,7 +55,7 @@ def train(
     """
     from ..datasets import read_dataset
     from ..errors import WeightsError
-    from ..evaluation.splits import check_trainable
+    from ..evaluation.splits import check_trainable, three_splits
     from ..networks import find_architecture, save_network
     from ..recipes import load_recipe
     from ..training import train_network
@@ -83,9 +83,15 @@ def train(
     changed = {name: value for name, value in given.items() if value is not None}
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=changed)})
     dataset = read_dataset(data, **reading(options))
-    check_trainable(dataset)
-    dataset = dataset.with_validation()
-    log.info("%s", dataset.summary())
+    if dataset.has_split("test"):
+        check_trainable(dataset)
+        dataset = dataset.with_validation()
+        log.info("%s", dataset.summary())
+    else:
+        # the very images that a benchmark of these weights will draw for its test split
+        splits = three_splits(dataset)
+        dataset = splits.dataset
+        log.info("%s", splits.summary())
     trained = train_network(dataset, recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=obj["verbose"])
     save_network(trained, output, precision=store_as, overwrite=overwrite)
     checkpoint.unlink(missing_ok=True)

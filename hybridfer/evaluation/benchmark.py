@@ -139,9 +139,14 @@ def run_benchmark(
             verbose=verbose,
         )
         runs.append(embedded.run)
-        softmax = embedded.softmax(splits.dataset.classes)
+        softmax = embedded.softmax(splits)
         if softmax is None:
-            log.warning("%s does not know all classes of %s: no softmax row", recipe.name, splits.dataset.source)
+            log.warning(
+                "%s does not know all classes of %s: no softmax row. To train a CNN on them, name a recipe without weights, "
+                "such as -f tiny or -f model_f.",
+                recipe.name,
+                splits.dataset.source,
+            )
         else:
             predictions[recipe.name, "softmax"] = softmax
         for head in heads:

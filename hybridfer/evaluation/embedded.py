@@ -59,21 +59,32 @@ class Embedded:
     features: Mapping[str, NDArray[np.float32]]
     logits: Mapping[str, NDArray[np.float32]]
 
-    def softmax(self, classes: tuple[str, ...]) -> Prediction | None:
+    def softmax(self, splits: Splits) -> Prediction | None:
         """Return what the CNN itself says of the test images; None if it does not know all classes."""
+        classes = splits.dataset.classes
         if not set(classes) <= set(self.network.classes):
             return None
         start = time.perf_counter()
         columns = [self.network.classes.index(name) for name in classes]
         probabilities = softmax(self.logits["test"][:, columns].astype(float), axis=1)
-        others = sorted(set(self.network.classes) - set(classes))
-        told = f"the CNN also knows {', '.join(others)}; its softmax is taken over the classes of the dataset"
+        seconds = time.perf_counter() - start
+        labels = splits.labels("validation")
+        accuracy = float((self.logits["validation"][:, columns].argmax(axis=1) == labels).mean())
+        told = []
+        if others := sorted(set(self.network.classes) - set(classes)):
+            told.append(f"the CNN also knows {', '.join(others)}; its softmax is taken over the classes of the dataset")
+        if accuracy <= np.bincount(labels).max() / len(labels):
+            told.append(
+                f"on validation the CNN is right in {accuracy:.0%}, no more than naming the commonest class would be: it is "
+                "not trained enough, and heads that beat it prove nothing"
+            )
         return Prediction(
             probabilities.argmax(axis=1),
             probabilities,
             is_softmax=True,
-            predict_seconds=time.perf_counter() - start,
-            warnings=(told,) if others else (),
+            validation_accuracy=accuracy,
+            predict_seconds=seconds,
+            warnings=tuple(told),
         )
 
 

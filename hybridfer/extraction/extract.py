@@ -51,7 +51,7 @@ class Extraction:
 
 def extract_features(
     source: str | os.PathLike[str] | Dataset,
-    features: str | os.PathLike[str] | FeatureRecipe = "compact",
+    features: str | os.PathLike[str] | FeatureRecipe | Network = "compact",
     *,
     store: str | os.PathLike[str] | None = None,
     weights: str | os.PathLike[str] | None = None,
@@ -72,8 +72,8 @@ def extract_features(
     ----------
     source : path or Dataset
         Whatever `read_dataset` reads; archives are decoded while the network works.
-    features : str, path or FeatureRecipe
-        A recipe: its name, its file, or itself.
+    features : str, path, FeatureRecipe or Network
+        A recipe: its name, its file, or itself; or a network from `load_network`, whose ``"embedding"`` is taken.
     store : path, optional
         The store's folder; by default one in `hybridfer.home.home`, named after the recipe and the store's key.
     weights : path, optional
@@ -114,9 +114,12 @@ def extract_features(
     (20, 224)
     """
     start = time.perf_counter()
-    recipe = load_recipe("feature", features)
     images = _Reading(source, on_error, reading)
-    network = network_of(recipe, weights)
+    if isinstance(features, Network):
+        network, recipe = features, FeatureRecipe(name=features.name)
+    else:
+        recipe = load_recipe("feature", features)
+        network = network_of(recipe, weights)
     embedder = Embedder(
         network,
         (layers,) if isinstance(layers, str) else layers or recipe.layers,

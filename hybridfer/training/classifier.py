@@ -34,6 +34,9 @@ from .parameters import check_class_weight, check_parameters, image_sides
 from .progress import TrainingBar
 from .schedules import build_schedule, check_schedule
 
+# an epoch's steps, as far as batches of this size allow
+STEPS, SMALL_BATCH = 8, 16
+
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
@@ -63,7 +66,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     max_epochs : int
         Passes over the training images, at most.
     batch_size : int
-        Images a step.
+        Images a step, at most: few images are cut finer, down to 16 a step, so that an epoch has 8 steps.
     schedule : {"constant", "plateau", "cosine", "one-cycle"}
         How the learning rate moves. ``"plateau"`` halves it when the validation loss has not fallen for 4 epochs.
     patience : int, optional
@@ -302,7 +305,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         augmentation = Augmentation.from_fields(self.augmentation) if self.augmentation else None
         precision = choose_precision(self.precision, device)
         module = TrainedModule(network.module, network.preprocessing, augmentation, precision, generator)
-        steps = len(DeviceBatches(train, self.batch_size))
+        batch_size = _batch_size(self.batch_size, len(train))
+        steps = len(DeviceBatches(train, batch_size))
         sgd = {"optimizer__momentum": self.momentum, "optimizer__nesterov": self.nesterov and self.momentum > 0}
         net = ImageNet(
             convert_conv2d_weight_memory_format(module, torch.channels_last),
@@ -314,7 +318,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             optimizer__weight_decay=self.weight_decay,
             **(sgd if self.optimizer == "sgd" else {}),
             max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             iterator_train=DeviceBatches,
             iterator_train__generator=generator,
             iterator_valid=DeviceBatches,
@@ -362,6 +366,11 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             sha.update(image_digests(images).tobytes())
             sha.update(np.ascontiguousarray(labels, dtype=np.int64).tobytes())
         return sha.hexdigest()
+
+
+def _batch_size(asked: int, images: int) -> int:
+    """Cut few images finer, as BatchNorm's running statistics need tens of steps to follow the weights."""
+    return min(asked, max(SMALL_BATCH, images // STEPS))
 
 
 def _plain_history(history: Any) -> list[dict[str, Any]]:

@@ -1,15 +1,18 @@
-"""A bar that says how training goes: loss, validation accuracy, time left."""
+"""How training goes: a bar with loss, validation accuracy and time left, or a line an epoch where there is no terminal."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
+log = logging.getLogger("hybridfer")
+
 
 class TrainingBar(Callback):
-    """One bar over all images of all epochs; nothing is drawn where the output is no terminal.
+    """One bar over all images of all epochs; a log message an epoch where the output is no terminal.
 
     Parameters
     ----------
@@ -30,7 +33,7 @@ class TrainingBar(Callback):
             initial=len(net.history) * self.images,
             desc="train",
             unit=" images",
-            unit_scale=True,
+            bar_format="{desc} |{bar}| {percentage:.0f}% {rate_fmt} {remaining} left",
             disable=None,
             dynamic_ncols=True,
             leave=False,
@@ -44,10 +47,12 @@ class TrainingBar(Callback):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Show the epoch's figures."""
         epoch = net.history[-1]
-        figures = {"epoch": f"{len(net.history)}/{self.epochs}", "loss": f"{epoch['train_loss']:.3f}"}
+        told = f"loss {epoch['train_loss']:.3f}"
         if "valid_accuracy" in epoch:
-            figures["validation"] = f"{epoch['valid_accuracy']:.1%}"
-        self.bar_.set_postfix(figures)
+            told += f", validation {epoch['valid_accuracy']:.1%}"
+        if self.bar_.disable:
+            log.info("epoch %d of %d: %s (%.0f s)", len(net.history), self.epochs, told, epoch["dur"])
+        self.bar_.set_description(f"epoch {len(net.history)}/{self.epochs}, {told}")
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Close the bar."""

@@ -197,3 +197,24 @@ def test_every_public_name_can_be_imported():
     assert set(hybridfer.__all__) <= set(dir(hybridfer))
     with pytest.raises(AttributeError, match="no attribute 'CNNFeaturiser'"):
         hybridfer.__getattr__("CNNFeaturiser")
+
+
+def test_the_first_help_shows_its_examples_line_by_line(run):
+    told = run("--help").output
+    assert any(line.strip().startswith("hybridfer benchmark fer2013.zip") for line in told.splitlines())
+    assert "\\b" not in told
+
+
+def test_stores_are_merged_into_one_that_is_new(run, weights, workplace):
+    for n in (30, 40):
+        assert not run("extract", f"faces:{n}", "-f", "tiny", "--weights", weights, "--store", f"{n}.store").exit_code
+    told = run("store", "merge", "all.store", "30.store", "40.store")
+    assert told.exit_code == 0, told.output
+    assert len(FeatureStore("all.store")) == 70
+
+
+def test_training_leaves_out_what_a_benchmark_of_the_weights_will_score(run, pets, quick):
+    assert run("train", pets, "-f", quick, "-o", "pets.safetensors").exit_code == 0
+    run("benchmark", pets, "-f", quick, "--weights", "pets.safetensors", "-p", "forest", "--grid", "off", "--out", "out")
+    (features,) = json.loads(Path("out/report.json").read_text())["features"]
+    assert features["leak"]["images"] == 0

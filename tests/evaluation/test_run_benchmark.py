@@ -258,3 +258,9 @@ def test_a_source_is_named_without_the_folders_above_it(faces, weights, tmp_path
     for source in (str(tmp_path / "faces.zip"), os.path.join(tmp_path, "sub", "")):
         told = run(replace(faces, source=source), weights, [KNN]).dataset.source
         assert told == Path(source).name
+
+
+def test_a_cnn_that_learned_nothing_is_told_beside_its_softmax(faces, weights):
+    softmax = run(faces, weights).rows_of("tiny")[0]
+    assert softmax.validation_accuracy is not None
+    assert any("not trained enough" in warning for warning in softmax.warnings)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from hybridfer import FeatureStore, extract_features, make_faces
@@ -187,3 +188,15 @@ def test_a_killed_extraction_resumes_to_the_store_of_an_undisturbed_one(weights,
     for split in ("train", "validation", "test"):
         for part, expected in zip(resumed.store.load(split), whole.load(split), strict=True):
             assert np.array_equal(part, expected)
+
+
+def test_a_network_of_ones_own_embeds_into_a_store(tmp_path):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(2304, 5), nn.ReLU(), nn.Linear(5, 7))
+    network = load_network(module, layers=["1", "2"], name="mine")
+    faces = make_faces(20, random_state=0)
+    extraction = extract_features(faces, network, store=tmp_path / "mine.store", progress=False)
+    X, _ = extraction.store.load()
+    assert extraction.store.key.network.startswith("mine")
+    with torch.inference_mode():
+        expected = module[:3](torch.as_tensor(faces.images, dtype=torch.float32)[:, None] / 255).numpy()
+    np.testing.assert_allclose(X, expected, rtol=1e-4, atol=1e-5)

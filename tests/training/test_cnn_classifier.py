@@ -266,3 +266,12 @@ def test_it_stands_in_a_grid_search(quick, faces):
 )
 def test_it_keeps_scikit_learns_conventions(estimator, check):
     check(estimator)
+
+
+def test_a_few_dozen_images_are_enough_for_the_running_statistics_of_batchnorm():
+    y = np.arange(86) % 2
+    noise = np.random.default_rng(0).integers(0, 40, size=(86, 48, 48))
+    X = (noise + np.where(y, 150, 60)[:, None, None]).astype(np.uint8)
+    settings = {"learning_rate": 0.01, "schedule": "one-cycle", "max_epochs": 12}
+    classifier = CNNClassifier("tiny", **settings, validation_fraction=0, verbose=0).fit(X, y)
+    assert classifier.score(X, y) == 1

@@ -25,12 +25,18 @@ def test_a_terminal_shows_epochs_loss_and_validation_accuracy(quick, faces, monk
     monkeypatch.setattr(sys, "stderr", terminal)
     classifier = quick(verbose=1).fit(*faces)
     last = classifier.history_[-1]
-    assert "epoch=2/2" in terminal.text
-    assert f"loss={last['train_loss']:.3f}" in terminal.text
-    assert f"validation={last['valid_accuracy']:.1%}" in terminal.text
+    assert f"epoch 2/2, loss {last['train_loss']:.3f}, validation {last['valid_accuracy']:.1%}" in terminal.text
 
 
 @pytest.mark.parametrize("verbose", [0, 1])
 def test_nothing_is_drawn_where_there_is_no_terminal(verbose, quick, faces, capfd):
     quick(verbose=verbose, validation_fraction=0).fit(*faces)
     assert capfd.readouterr() == ("", "")
+
+
+def test_without_a_terminal_each_epoch_is_a_log_message(quick, faces, caplog):
+    caplog.set_level("INFO", logger="hybridfer")
+    classifier = quick(verbose=1).fit(*faces)
+    told = [message for message in caplog.messages if message.startswith("epoch")]
+    assert len(told) == len(classifier.history_)
+    assert f"validation {classifier.history_[-1]['valid_accuracy']:.1%}" in told[-1]
