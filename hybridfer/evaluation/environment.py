@@ -75,7 +75,7 @@ def public_command(arguments: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> public_command(["/home/ada/.venv/bin/hybridfer", "benchmark", "/data/fer 2013.zip", "--out=/tmp/run"])
+    >>> public_command(["/home/ada/.venv/bin/hybridfer", "benchmark", "/data/fer 2013.zip", "--out=/data/run"])
     "hybridfer benchmark 'fer 2013.zip' --out=run"
     """
     return shlex.join(_public_argument(argument) for argument in arguments)
