@@ -88,8 +88,9 @@ def test_what_an_interrupted_training_left_is_not_lost_by_beginning_anew(run, qu
     assert Path("a.safetensors").exists()
 
 
-def test_a_benchmark_writes_its_report_and_shows_the_splits_it_used(run, pets, quick, workplace):
+def test_a_benchmark_writes_its_report_and_shows_the_splits_it_used(run, pets, quick, workplace, monkeypatch):
     command = ["benchmark", pets, "-f", quick, "-p", "logistic", "-p", "softmax", "--grid", "off", "--out", "report"]
+    monkeypatch.setattr(sys, "argv", ["hybridfer", *map(str, command)])
     result = done(run(*command))
     for line in ("train", "validation", "test"):
         assert any(told.startswith(f"{line} ") for told in result.stderr.splitlines())
@@ -102,7 +103,7 @@ def test_a_benchmark_writes_its_report_and_shows_the_splits_it_used(run, pets, q
         assert str(workplace).encode() not in path.read_bytes()
     report = BenchmarkReport.read("report")
     assert report.dataset.source == "pets.npz"
-    assert report.command.startswith("hybridfer ")
+    assert report.command.startswith("hybridfer benchmark pets.npz ")
 
 
 def test_a_report_is_never_replaced_unasked(run, pets, quick, monkeypatch):

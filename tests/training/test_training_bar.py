@@ -1,3 +1,4 @@
+import logging
 import sys
 
 import pytest
@@ -29,7 +30,9 @@ def test_a_terminal_shows_epochs_loss_and_validation_accuracy(quick, faces, monk
 
 
 @pytest.mark.parametrize("verbose", [0, 1])
-def test_nothing_is_drawn_where_there_is_no_terminal(verbose, quick, faces, capfd):
+def test_nothing_is_drawn_where_there_is_no_terminal(verbose, quick, faces, capfd, monkeypatch):
+    # the command line, had it run in this process, would print the log
+    monkeypatch.setattr(logging.getLogger("hybridfer"), "handlers", [])
     quick(verbose=verbose, validation_fraction=0).fit(*faces)
     assert capfd.readouterr() == ("", "")
 
