@@ -38,6 +38,8 @@ class AugmentationRecipe(RecipeTable):
         Largest brightness added or taken, as a fraction of the grey range.
     contrast : float
         Largest contrast change, as a fraction: 0.2 multiplies by 0.8 to 1.2.
+    blur : float
+        Largest standard deviation, in pixels (0 to 8), of a Gaussian that half of the images are smoothed by.
     erasing : float
         Probability that a random rectangle is blanked.
 
@@ -54,6 +56,7 @@ class AugmentationRecipe(RecipeTable):
     shear: UnitFraction = 0.0
     brightness: UnitFraction = 0.0
     contrast: UnitFraction = 0.0
+    blur: Annotated[float, Field(ge=0.0, le=8.0)] = 0.0
     erasing: UnitFraction = 0.0
 
 
@@ -80,6 +83,8 @@ class TrainingRecipe(RecipeTable):
         Stop after so many epochs without a better validation score; None trains ``max_epochs``.
     schedule : {"constant", "plateau", "cosine", "one-cycle"}
         How the learning rate moves.
+    initial_scale : float
+        Fraction of the image's side that training starts with, growing to 1; below 1 it saves time.
     label_smoothing : float
         Share of the target spread over all classes, from 0 to below 1.
     class_weight : "balanced", dict of str to float, or None
@@ -108,6 +113,7 @@ class TrainingRecipe(RecipeTable):
     batch_size: PositiveInt = 128
     patience: PositiveInt | None = None
     schedule: Literal["constant", "plateau", "cosine", "one-cycle"] = "constant"
+    initial_scale: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     label_smoothing: ProperFraction = 0.0
     class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0.0)]] | None = None
     standardize: Literal["none", "image"] = "none"

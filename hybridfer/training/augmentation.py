@@ -20,6 +20,7 @@ BOUNDS = {
     "shear": 1.0,
     "brightness": 1.0,
     "contrast": 1.0,
+    "blur": 8.0,
     "erasing": 1.0,
 }
 
@@ -44,6 +45,9 @@ class Augmentation:
         Add at most this much, in units of the pixel range.
     contrast : float
         Multiply the distance from the image's mean by 1 plus or minus at most this.
+    blur : float
+        Smooth half of the images by a Gaussian whose standard deviation is at most this many pixels, as cameras of lower
+        resolution do.
     erasing : float
         Probability of painting a rectangle of 2 to 20 % of the area with the image's mean (Zhong et al., 2020).
 
@@ -67,6 +71,7 @@ class Augmentation:
     shear: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
+    blur: float = 0.0
     erasing: float = 0.0
 
     def __post_init__(self) -> None:
@@ -92,6 +97,8 @@ class Augmentation:
             batch = torch.where(mirrored.view(-1, 1, 1, 1), batch.flip(3), batch)
         if self.brightness or self.contrast:
             batch = self._relit(batch, generator)
+        if self.blur:
+            batch = self._blurred(batch, generator)
         return self._erased(batch, generator) if self.erasing else batch
 
     def _moved(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -116,6 +123,20 @@ class Augmentation:
         offset = _uniform(len(batch), self.brightness, generator, batch).view(-1, 1, 1, 1)
         mean = batch.mean(dim=(1, 2, 3), keepdim=True)
         return ((batch - mean) * gain + mean + offset).clamp(0, 1)
+
+    def _blurred(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Smooth each image by its own separable Gaussian: one grouped convolution along each axis."""
+        n, channels, height, width = batch.shape
+        # a draw below 0 leaves the image sharp: there the kernel is a single 1
+        deviation = _uniform(n, self.blur, generator, batch).clamp_min(1e-3)
+        reach = min(math.ceil(3 * self.blur), height - 1, width - 1)
+        offsets = torch.arange(-reach, reach + 1, device=batch.device, dtype=batch.dtype)
+        kernel = torch.softmax(-(offsets**2) / (2 * deviation[:, None] ** 2), dim=1).repeat_interleave(channels, dim=0)
+        maps = batch.reshape(1, n * channels, height, width)
+        maps = torch.nn.functional.pad(maps, (reach, reach, reach, reach), mode="reflect")
+        maps = torch.nn.functional.conv2d(maps, kernel[:, None, :, None], groups=n * channels)
+        maps = torch.nn.functional.conv2d(maps, kernel[:, None, None, :], groups=n * channels)
+        return maps.reshape(batch.shape)
 
     def _erased(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         n, _, height, width = batch.shape

@@ -32,6 +32,7 @@ from .checkpoint import EpochCheckpoint, Resume, restore
 from .net import ImageNet, TrainedModule
 from .parameters import check_class_weight, check_parameters, image_sides
 from .progress import TrainingBar
+from .resizing import ProgressiveResizing, check_takes_any_size
 from .schedules import build_schedule, check_schedule
 
 # an epoch's steps, as far as batches of this size allow
@@ -72,6 +73,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     patience : int, optional
         Stop when the validation loss has not fallen for this many epochs, and restore the best weights. Without it all
         epochs are run and the last weights kept.
+    initial_scale : float
+        Fraction of `image_size` that training starts with, above 0 and at most 1: see
+        `hybridfer.training.resizing.ProgressiveResizing`. Below 1 it saves time, for networks that take images of any size.
     label_smoothing : float
         Share of the target that is spread over all classes.
     class_weight : "balanced" or dict of class to float, optional
@@ -131,6 +135,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int = 128,
         schedule: Literal["constant", "plateau", "cosine", "one-cycle"] = "constant",
         patience: int | None = None,
+        initial_scale: float = 1.0,
         label_smoothing: float = 0.0,
         class_weight: Literal["balanced"] | dict[Any, float] | None = None,
         augmentation: dict[str, Any] | None = None,
@@ -156,6 +161,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.schedule = schedule
         self.patience = patience
+        self.initial_scale = initial_scale
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
         self.augmentation = augmentation
@@ -284,13 +290,16 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _untrained_network(self, seed: int) -> Network:
         preprocessing = Preprocessing(image_sides(self.image_size), 3 if self.colour else 1, self.standardize)
-        return catalogue_network(
+        network = catalogue_network(
             self.network,
             n_classes=len(self.classes_),
             preprocessing=preprocessing,
             random_state=seed,
             arguments=self.network_arguments,
         )
+        if self.initial_scale < 1:
+            check_takes_any_size(network)
+        return network
 
     def _build_net(
         self,
@@ -336,6 +345,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         schedule = build_schedule(self.schedule, self.learning_rate, self.max_epochs, steps)
         if schedule is not None:
             callbacks.append(("schedule", schedule))
+        if self.initial_scale < 1:
+            resizing = ProgressiveResizing(self.initial_scale, self.max_epochs, image_sides(self.image_size))
+            callbacks.append(("resizing", resizing))
         if self.patience is not None:
             callbacks.append(("early_stopping", EarlyStopping(monitor="valid_loss", patience=self.patience, load_best=True)))
         # after all callbacks whose state it keeps

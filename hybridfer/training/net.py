@@ -47,6 +47,8 @@ class TrainedModule(nn.Module):
         self.augmentation = augmentation
         self.precision = precision
         self.generator = generator
+        # images of a training step are brought to this size; None leaves them at the network's own
+        self.training_size: tuple[int, int] | None = None
         # the network comes in evaluation mode; from here on all parts are in one mode
         self.train()
 
@@ -56,6 +58,8 @@ class TrainedModule(nn.Module):
             pixels = self.preprocessing.resized(images)
             if self.training and self.augmentation is not None:
                 pixels = self.augmentation(pixels, self.generator)
+            if self.training and self.training_size is not None:
+                pixels = torch.nn.functional.interpolate(pixels, self.training_size, mode="bilinear", antialias=True)
             pixels = self.preprocessing.standardized(pixels).contiguous(memory_format=torch.channels_last)
         with autocast(self.precision, pixels.device):
             return self.module(pixels).float()

@@ -40,6 +40,9 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     rate = parameters["learning_rate"]
     if not _is_number(rate) or not 0 < rate < math.inf:
         raise RecipeError(f"learning_rate must be a number above 0; got {rate!r}.")
+    scale = parameters["initial_scale"]
+    if not _is_number(scale) or not 0 < scale <= 1:
+        raise RecipeError(f"initial_scale must be a number above 0 and at most 1; got {scale!r}.")
     if parameters["precision"] == "fp16":
         raise RecipeError("precision must be 'auto', 'fp32' or 'bf16' in training; got 'fp16'.")
     if parameters["resume"] and parameters["checkpoint"] is None:

@@ -6,7 +6,9 @@ import torch
 from hybridfer.errors import RecipeError
 from hybridfer.training import Augmentation
 
-EVERYTHING = Augmentation(flip=True, rotation=15, shift=0.1, scale=0.1, shear=0.1, brightness=0.2, contrast=0.3, erasing=0.5)
+EVERYTHING = Augmentation(
+    flip=True, rotation=15, shift=0.1, scale=0.1, shear=0.1, brightness=0.2, contrast=0.3, blur=1, erasing=0.5
+)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -167,3 +169,24 @@ def test_an_unknown_field_is_refused_with_the_known_ones():
     with pytest.raises(RecipeError, match=r"augmentation must have fields among \['flip'.*got \['mirror'\]"):
         Augmentation.from_fields({"mirror": True})
     assert Augmentation.from_fields({"flip": True}) == Augmentation(flip=True)
+
+
+def test_a_blur_smooths_half_of_the_images_and_keeps_their_mean():
+    points = torch.zeros(400, 1, 17, 17)
+    points[:, :, 8, 8] = 1
+    blurred = Augmentation(blur=1.5)(points, seeded())
+    peaks = blurred[:, 0, 8, 8]
+    sharp = (peaks > 0.999).float().mean()
+    assert 0.4 < sharp < 0.6
+    torch.testing.assert_close(blurred.sum(dim=(1, 2, 3)), torch.ones(400))
+    # the second moment of a Gaussian is its variance, here at most 1.5 squared
+    offsets = torch.arange(-8, 9, dtype=torch.float32)
+    spread = (blurred[:, 0].sum(dim=1) * offsets**2).sum(dim=1).sqrt()
+    assert 1.3 < spread.max() <= 1.5
+
+
+def test_each_channel_of_an_image_is_blurred_alike():
+    grey = noise(6)
+    colour = Augmentation(blur=2)(grey.expand(-1, 3, -1, -1), seeded())
+    torch.testing.assert_close(colour[:, 0], colour[:, 2])
+    torch.testing.assert_close(colour[:, :1], Augmentation(blur=2)(grey, seeded()))

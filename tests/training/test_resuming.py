@@ -50,8 +50,9 @@ def outcome(classifier: CNNClassifier) -> tuple[str, list[dict]]:
         {"schedule": "cosine", "optimizer": "adamw"},
         {"schedule": "plateau"},
         {"precision": "bf16"},
+        {"initial_scale": 0.5},
     ],
-    ids=["dropout and augmentation", "one-cycle", "cosine", "plateau", "bf16"],
+    ids=["dropout and augmentation", "one-cycle", "cosine", "plateau", "bf16", "resizing"],
 )
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(parameters, epochs, quick, faces, interrupted, tmp_path):
     settings = {"max_epochs": 3, **parameters}
