@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import click
 
+from .completion import complete_feature
 from .options import dataset_options, device_options, reading
 
 
@@ -22,7 +23,14 @@ def _batch_size(_context: click.Context, _parameter: click.Parameter, value: str
     "  hybridfer extract fer2013.zip -f model_f --weights model_f.safetensors --layers dense1,embedding",
 )
 @click.argument("data")
-@click.option("-f", "--features", default="compact", show_default=True, help="A feature recipe: its name or its file.")
+@click.option(
+    "-f",
+    "--features",
+    default="compact",
+    show_default=True,
+    shell_complete=complete_feature,
+    help="A feature recipe: its name or its file.",
+)
 @click.option("--weights", type=click.Path(), help="A weights file, instead of the recipe's.")
 @click.option("--store", type=click.Path(), help="The store's folder; by default one named after the recipe and its key.")
 @click.option("--layers", help="Layers to keep, with commas between them, instead of the recipe's.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import logging
+import time
 from typing import Any, NoReturn
 
 import click
@@ -12,8 +13,11 @@ import click
 from .. import __version__
 from ..errors import HybridferError
 
+log = logging.getLogger("hybridfer")
+
 COMMANDS = {
     "benchmark": "Compare heads with the softmax of the same CNN.",
+    "completion": "Print the script that completes commands in a shell.",
     "extract": "Embed every image of DATA into a feature store.",
     "networks": "List the networks of the catalogue.",
     "recipes": "List the feature and pipeline recipes.",
@@ -53,6 +57,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except HybridferError as error:
+            log.debug("where it was raised:", exc_info=True)
             _fail(ctx, str(error))
         except KeyboardInterrupt:
             going_on = INTERRUPTED.get(ctx.invoked_subcommand or "", "")
@@ -76,10 +81,16 @@ def _fail(ctx: click.Context, message: str) -> NoReturn:
 
 
 class _Echo(logging.Handler):
-    """Prints messages where click prints, whatever standard error is by then."""
+    """Prints messages where click prints, whatever standard error is by then; with the seconds since the start if asked."""
+
+    def __init__(self, timed: bool) -> None:
+        super().__init__()
+        self.start = time.perf_counter()
+        self.timed = timed
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(self.format(record), err=True)
+        passed = f"[{time.perf_counter() - self.start:7.1f} s] " if self.timed else ""
+        click.echo(passed + self.format(record), err=True)
 
 
 @click.group(
@@ -90,10 +101,12 @@ class _Echo(logging.Handler):
 )
 @click.version_option(__version__, prog_name="hybridfer")
 @click.option("-q", "--quiet", is_flag=True, help="Print results and errors alone.")
+@click.option("-v", "--verbose", is_flag=True, help="Print times, details and, on errors, where they were raised.")
 @click.pass_context
-def main(ctx: click.Context, quiet: bool) -> None:
+def main(ctx: click.Context, quiet: bool, verbose: bool) -> None:
     """Facial-expression recognition with CNN features and classical heads, compared honestly with softmax."""
+    if quiet and verbose:
+        raise click.UsageError("-q and -v contradict each other; choose one.")
     ctx.obj = {"verbose": 0 if quiet else 1}
-    log = logging.getLogger("hybridfer")
-    log.handlers = [_Echo()]
-    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    log.handlers = [_Echo(timed=verbose)]
+    log.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
