@@ -17,7 +17,9 @@ from .device import autocast, choose_device, choose_precision
 from .folding import fold_batchnorm
 from .network import Network
 
-VIEWS = ("single", "flip")
+VIEWS = ("single", "flip", "ten-crop")
+# side of a crop: FER2013's 48 pixels are cut to 44, as is customary for them (Khaireddin and Chen, 2021, cut to 40)
+CROP = 44 / 48
 # measured for 48 x 48 images on CPUs: beyond this, activations leave the cache and nothing is won
 CPU_BATCH = 128
 CUDA_BATCH = 2048
@@ -35,8 +37,9 @@ class Embedder:
         What to run.
     layers : sequence of str
         Which layers to return. Maps (n, c, h, w) are averaged over their area to (n, c); other shapes are flattened.
-    views : {"single", "flip"}
-        ``"flip"`` averages the layers over the image and its mirror image.
+    views : {"single", "flip", "ten-crop"}
+        ``"flip"`` averages the layers over the image and its mirror image; ``"ten-crop"`` over its four corners and its
+        middle, each 11/12 of the side and enlarged to the whole, and their mirror images, at ten times the cost.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     precision : {"auto", "fp32", "bf16", "fp16"}
@@ -107,12 +110,9 @@ class Embedder:
             pixels = np.require(images, requirements=["C", "W"])
             batch = self._preprocessing(torch.as_tensor(pixels, device=self.device))
             batch = batch.contiguous(memory_format=torch.channels_last)
-            rows = self._forward(batch)
-            if self.views == "flip":
-                mirrored = self._forward(batch.flip(3))
-                rows = {layer: (rows[layer] + mirrored[layer]) / 2 for layer in self.layers}
+            views = [self._forward(view) for view in _views(batch, self.views)]
         self.images_embedded += len(images)
-        return rows
+        return {layer: torch.stack([view[layer] for view in views]).mean(dim=0) for layer in self.layers}
 
     def _forward(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         with _captured(self._module, self._paths) as outputs:
@@ -125,6 +125,25 @@ class Embedder:
                     f"images; got {n_rows}."
                 )
         return {layer: outputs[layer] for layer in self.layers}
+
+
+def _views(batch: torch.Tensor, views: str) -> Iterator[torch.Tensor]:
+    """Give what is looked at of a batch (n, c, h, w), one view after the other, all of the batch's own size."""
+    for part in _ten_crop_parts(batch) if views == "ten-crop" else [batch]:
+        yield part
+        if views != "single":
+            yield part.flip(3)
+
+
+def _ten_crop_parts(batch: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Cut the corners and the middle, and enlarge them."""
+    height, width = batch.shape[2:]
+    rows, columns = round(CROP * height), round(CROP * width)
+    down, right = height - rows, width - columns
+    for top, left in ((0, 0), (0, right), (down, 0), (down, right), (down // 2, right // 2)):
+        part = batch[:, :, top : top + rows, left : left + columns]
+        part = torch.nn.functional.interpolate(part, (height, width), mode="bilinear", align_corners=False)
+        yield part.contiguous(memory_format=torch.channels_last)
 
 
 def _check_batch_size(batch_size: int | str, device: torch.device) -> int:

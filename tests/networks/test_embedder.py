@@ -90,6 +90,23 @@ def test_flipped_views_are_blind_to_mirroring_and_single_views_are_not(trained, 
         np.testing.assert_allclose(flip.embed(pixels)[layer], average, rtol=1e-5, atol=1e-6)
 
 
+def test_ten_crops_are_corners_middle_and_their_mirror_images(pixels):
+    module = nn.Sequential(nn.Flatten(), nn.Identity())
+    network = own_network(module, ["1"], preprocessing=SMALL)
+    rows = Embedder(network, ["1"], views="ten-crop", device="cpu").embed(pixels)["1"]
+    whole = torch.from_numpy(pixels)[:, None] / 255
+    side, cut = whole.shape[2], round(whole.shape[2] * 44 / 48)
+    margin = side - cut
+    assert margin > 0
+    crops = [
+        whole[:, :, top : top + cut, left : left + cut]
+        for top, left in [(0, 0), (0, margin), (margin, 0), (margin, margin), (margin // 2, margin // 2)]
+    ]
+    enlarged = [nn.functional.interpolate(crop, (side, side), mode="bilinear") for crop in crops]
+    expected = torch.stack([view for crop in enlarged for view in (crop, crop.flip(3))]).mean(dim=0).flatten(1)
+    np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("captured", ["0", "2"])
 def test_a_layer_is_safe_from_an_in_place_layer_after_it(captured, pixels):
     module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(588, 5), nn.ReLU(inplace=True), nn.Linear(5, 2))
