@@ -3,39 +3,87 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from ..networks import NetworkSummary
+
 
 @click.command(
-    epilog="\b\nExample:\n  hybridfer networks\n  hybridfer networks model_f --classes 4",
+    epilog="\b\nExample:\n  hybridfer networks\n  hybridfer networks grigorasi\n"
+    "  hybridfer networks model_3 --classes 7 --argument kernel=2",
 )
 @click.argument("name", required=False)
-@click.option("--classes", "n_classes", type=click.IntRange(1), default=7, show_default=True, help="Number of logits.")
+@click.option(
+    "--classes", "n_classes", type=click.IntRange(1), help="Number of logits.  [default: what a network was published for]"
+)
 @click.option("--image-size", type=click.IntRange(1, 1024), default=48, show_default=True, help="Pixels a side.")
+@click.option("--argument", "arguments", metavar="NAME=VALUE", multiple=True, help="An argument of the network's own.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def networks(name: str | None, n_classes: int, image_size: int, as_json: bool) -> None:
-    """List the networks of the catalogue, or the layers of one."""
-    from ..networks import NETWORKS, builtin_networks, summarise_network
+def networks(name: str | None, n_classes: int | None, image_size: int, arguments: tuple[str, ...], as_json: bool) -> None:
+    """List the networks of the catalogue, or sum one up layer by layer.
 
-    size = (image_size, image_size)
-    names = [name] if name else list(NETWORKS)
-    summaries = [summarise_network(one, n_classes=n_classes, image_size=size) for one in names]
+    Shapes are (height, width, channels), as published summaries write them. BatchNorm's running means and variances are
+    counted as parameters that are not trained; the total of a summary by Keras has them in it.
+    """
+    from ..networks import NETWORKS, summarise_network
+
+    if arguments and name is None:
+        raise click.UsageError("--argument needs the NAME of a network.")
+    given = dict(_parsed(argument) for argument in arguments)
+    fitting = [row.name for row in NETWORKS.values() if row.smallest <= image_size]
+    summaries = [
+        summarise_network(one, n_classes=n_classes, image_size=(image_size, image_size), arguments=given)
+        for one in ([name] if name else fitting or NETWORKS)
+    ]
     if as_json:
         click.echo(json.dumps([asdict(summary) for summary in summaries], indent=2))
-        return
-    if name:
-        (summary,) = summaries
-        click.echo(f"{summary.name}: {summary.source}\n")
-        for layer, shape in summary.layers.items():
-            click.echo(f"  {layer:<12} {' x '.join(map(str, shape))}")
-        click.echo(f"\n{summary.parameters:,} trainable parameters for {image_size} x {image_size} grey images.")
-        return
+    else:
+        click.echo("\n".join(_summary(summaries[0]) if name else _catalogue(summaries)))
+        if left_out := [] if name else sorted(set(NETWORKS) - set(fitting)):
+            click.echo(f"Left out, as they need larger images: {', '.join(left_out)}.", err=True)
+
+
+def _catalogue(summaries: list[NetworkSummary]) -> Iterator[str]:
+    from ..networks import builtin_networks
+
     shipped = builtin_networks()
-    click.echo(f"{'name':<10} {'input':<12} {'parameters':>10}  {'weights':<8} layers")
+    yield f"{'name':<10} {'input':<12} {'classes':>7} {'parameters':>10} {'trainable':>10}  {'weights':<8} layers"
     for summary in summaries:
         weights = "builtin" if summary.name in shipped else "-"
-        entry = f"{image_size} x {image_size} x {summary.channels}"
-        click.echo(f"{summary.name:<10} {entry:<12} {summary.parameters:>10,}  {weights:<8} {', '.join(summary.layers)}")
-        click.echo(f"{'':<10} {summary.source}")
+        figures = f"{summary.n_classes:>7} {summary.total:>10,} {summary.parameters:>10,}"
+        yield f"{summary.name:<10} {_input(summary):<12} {figures}  {weights:<8} {', '.join(summary.layers)}"
+        yield f"{'':<10} {summary.source}"
+
+
+def _summary(summary: NetworkSummary) -> Iterator[str]:
+    yield f"{summary.name}: {summary.source}"
+    yield f"{_input(summary)}, {summary.n_classes} classes\n"
+    yield f"{'layer':<24} {'type':<24} {'output shape':<22} {'parameters':>12}"
+    for line in summary.lines:
+        shape = f"({', '.join(['None', *map(str, line.shape)])})"
+        yield f"{line.name:<24} {line.kind:<24} {shape:<22} {line.parameters:>12,}"
+    yield f"\n{summary.total:,} parameters in all, running means and variances of BatchNorm among them"
+    yield f"{summary.parameters:,} trainable parameters"
+    yield f"{summary.non_trainable:,} non-trainable parameters"
+
+
+def _input(summary: NetworkSummary) -> str:
+    return " x ".join(map(str, (*summary.image_size, summary.channels)))
+
+
+def _parsed(argument: str) -> tuple[str, Any]:
+    """Split NAME=VALUE; what is no number stays a string."""
+    name, separator, value = argument.partition("=")
+    if not separator:
+        raise click.BadParameter(f"expected NAME=VALUE, such as kernel=2; got {argument!r}.", param_hint="--argument")
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value

@@ -58,7 +58,7 @@ def train(
     from ..evaluation.splits import check_trainable, three_splits
     from ..networks import find_architecture, save_network
     from ..recipes import load_recipe
-    from ..training import train_network
+    from ..training import recipe_classifier, train_network
 
     if (network is None) == (features is None):
         raise click.UsageError("Give either --network NAME or --features RECIPE.")
@@ -82,6 +82,8 @@ def train(
     }
     changed = {name: value for name, value in given.items() if value is not None}
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=changed)})
+    # a grid, or an argument that the network does not take, is told before the images are read
+    recipe_classifier(recipe)
     dataset = read_dataset(data, **reading(options))
     if dataset.has_split("test"):
         check_trainable(dataset)

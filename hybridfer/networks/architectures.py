@@ -1,4 +1,4 @@
-"""The networks of the catalogue, each a sequence of named blocks that ends in ``embedding`` and ``logits``."""
+"""The networks of our own: sequences of named blocks that end in ``embedding`` and ``logits``."""
 
 from __future__ import annotations
 
@@ -6,40 +6,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from .blocks import ResidualBlock, conv_block, dense_block
+from .blocks import ResidualBlock, conv_block
 
-
-def build_baseline(*, n_classes: int = 7, channels: int = 1, image_size: tuple[int, int] = (48, 48)) -> nn.Sequential:
-    """Two 3 x 3 convolutions with max-pooling and one dense layer of 128 units."""
-    height, width = (side // 4 for side in image_size)
-    return nn.Sequential(
-        OrderedDict(
-            conv1=conv_block(channels, 32, 3, norm=False),
-            conv2=conv_block(32, 64, 3, norm=False),
-            flatten=nn.Flatten(),
-            embedding=dense_block(64 * height * width, 128, norm=False),
-            logits=nn.Linear(128, n_classes),
-        )
-    )
-
-
-def build_model_f(
-    *, n_classes: int = 7, channels: int = 1, image_size: tuple[int, int] = (48, 48), dropout: float = 0.25
-) -> nn.Sequential:
-    """Four wide convolutions and two dense layers: 4,474,759 trainable parameters for 48 x 48 grey and seven classes."""
-    height, width = (side // 16 for side in image_size)
-    return nn.Sequential(
-        OrderedDict(
-            conv1=conv_block(channels, 64, 3, dropout=dropout),
-            conv2=conv_block(64, 128, 5, dropout=dropout),
-            conv3=conv_block(128, 512, 3, dropout=dropout),
-            conv4=conv_block(512, 512, 3, dropout=dropout),
-            flatten=nn.Flatten(),
-            dense1=dense_block(512 * height * width, 256, dropout=dropout),
-            embedding=dense_block(256, 512, dropout=dropout),
-            logits=nn.Linear(512, n_classes),
-        )
-    )
+UNPOOLED = ("conv", "norm", "relu")
 
 
 def build_tiny(*, n_classes: int = 7, channels: int = 1, image_size: tuple[int, int] = (48, 48)) -> nn.Sequential:
@@ -49,7 +18,7 @@ def build_tiny(*, n_classes: int = 7, channels: int = 1, image_size: tuple[int, 
             conv1=conv_block(channels, 16, 3),
             conv2=conv_block(16, 32, 3),
             conv3=conv_block(32, 64, 3),
-            conv4=conv_block(64, 128, 3, pool=False),
+            conv4=conv_block(64, 128, 3, order=UNPOOLED),
             embedding=_global_pool(),
             logits=nn.Linear(128, n_classes),
         )
@@ -78,7 +47,7 @@ def _residual_stage(channels_in: int, channels_out: int) -> nn.Sequential:
     """One convolution to the new width, then one residual block."""
     return nn.Sequential(
         OrderedDict(
-            widen=conv_block(channels_in, channels_out, 3, pool=False),
+            widen=conv_block(channels_in, channels_out, 3, order=UNPOOLED),
             residual=ResidualBlock(channels_out),
         )
     )

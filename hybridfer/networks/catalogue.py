@@ -8,11 +8,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from ..errors import RecipeError
-from .architectures import build_baseline, build_compact, build_model_f, build_tiny
+from .architectures import build_compact, build_tiny
+from .feature_models import build_baseline, build_model_b, build_model_c, build_model_d, build_model_e, build_model_f
+from .published import build_grigorasi, build_leaky_cnn, build_model_1, build_model_2, build_model_3
+
+REPORT_A = "'Feature extraction with classical heads', Universidad de Antioquia, 2024"
+REPORT_B = "a capstone on facial emotion detection, MIT Applied Data Science Program, 2022"
+GRIGORASI = (
+    "Vulpe-Grigorasi and Grigore, 'Convolutional Neural Network Hyperparameters optimization for Facial Emotion "
+    "Recognition', ATEE 2021"
+)
+BETWEEN = "hybridfer: a step from the baseline to model F; the layers of the report's own are not published"
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,8 @@ class Architecture:
         What recipes, weights files and the command line call it.
     build : callable
         Takes ``n_classes``, ``channels`` and ``image_size=(h, w)`` by keyword, and the network's own arguments; returns
-        a module whose children are its named layers, the last two being ``embedding`` and ``logits``.
+        a module whose children are its named layers, the last two being ``embedding`` and ``logits``. The default of
+        ``n_classes`` is the number of classes that the network was published for.
     source : str
         Who published it.
     smallest : int
@@ -36,6 +46,11 @@ class Architecture:
     build: Callable[..., nn.Module]
     source: str
     smallest: int = 16
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes that the network was published for."""
+        return inspect.signature(self.build).parameters["n_classes"].default
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -49,42 +64,24 @@ NETWORKS: dict[str, Architecture] = {
     row.name: row
     for row in (
         Architecture("compact", build_compact, "hybridfer: three residual stages for 48 x 48 grey faces", smallest=8),
-        Architecture(
-            "model_f",
-            build_model_f,
-            "Model F of 'Feature extraction with classical heads', Universidad de Antioquia, 2024",
-        ),
-        Architecture("baseline", build_baseline, "The two-convolution network that FER tutorials begin with", smallest=4),
         Architecture("tiny", build_tiny, "hybridfer: trains on drawn faces in seconds", smallest=8),
+        Architecture("baseline", build_baseline, "The two-convolution network that FER tutorials begin with", smallest=4),
+        Architecture("model_b", build_model_b, BETWEEN, smallest=8),
+        Architecture("model_c", build_model_c, BETWEEN),
+        Architecture("model_d", build_model_d, BETWEEN),
+        Architecture("model_e", build_model_e, BETWEEN),
+        Architecture("model_f", build_model_f, f"Model F of {REPORT_A}"),
+        Architecture("model_1", build_model_1, f"Model 1 of {REPORT_B}", smallest=8),
+        Architecture(
+            "model_2", build_model_2, f"hybridfer, near the count of model 2 of {REPORT_B}: its layers are unpublished"
+        ),
+        Architecture("model_3", build_model_3, f"Model 3 of {REPORT_B}", smallest=32),
+        Architecture(
+            "leaky_cnn", build_leaky_cnn, "Study of LeakyReLU in three convolutions; the widths are ours", smallest=8
+        ),
+        Architecture("grigorasi", build_grigorasi, GRIGORASI),
     )
 }
-
-
-@dataclass(frozen=True)
-class NetworkSummary:
-    """What ``hybridfer networks`` prints of a network.
-
-    Attributes
-    ----------
-    name, source : str
-        As in the catalogue.
-    image_size : tuple of (int, int)
-        Height and width in pixels that the figures below hold for.
-    channels, n_classes : int
-        As the figures below hold for.
-    parameters : int
-        Trainable parameters.
-    layers : dict of str to tuple of int
-        Output shape of each layer without the batch axis, in the order an image passes them.
-    """
-
-    name: str
-    source: str
-    image_size: tuple[int, int]
-    channels: int
-    n_classes: int
-    parameters: int
-    layers: dict[str, tuple[int, ...]]
 
 
 def find_architecture(name: str) -> Architecture:
@@ -97,11 +94,15 @@ def find_architecture(name: str) -> Architecture:
 
 
 def check_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a network's own arguments, or say which of them it does not take."""
+    """Copy a network's own arguments, or say which of them it does not take, or not as such a value."""
     known = find_architecture(name).arguments
     unknown = sorted(set(arguments) - set(known))
     if unknown:
         raise RecipeError(f"{name} takes the arguments {sorted(known)}; got {unknown}.")
+    for argument, value in arguments.items():
+        kind = type(known[argument])
+        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+            raise RecipeError(f"{argument} of {name} must be of the kind of {known[argument]!r}; got {value!r}.")
     return dict(arguments)
 
 
@@ -131,7 +132,8 @@ def build_network(
     Raises
     ------
     RecipeError
-        If the name or an argument is unknown, or the image is too small for the network's pooling.
+        If the name or an argument is unknown, an argument is out of range, or the image is too small for the network's
+        pooling.
 
     Examples
     --------
@@ -147,30 +149,10 @@ def build_network(
             f"{name} needs images of at least {architecture.smallest} x {architecture.smallest} pixels; got "
             f"{image_size[0]} x {image_size[1]}. Resize them with image_size, or choose another network."
         )
-    return architecture.build(n_classes=n_classes, channels=channels, image_size=image_size, **arguments)
-
-
-def list_networks() -> tuple[NetworkSummary, ...]:
-    """Summarise every network of the catalogue, for 48 x 48 grey images and seven classes.
-
-    Examples
-    --------
-    >>> [summary.name for summary in list_networks()]
-    ['compact', 'model_f', 'baseline', 'tiny']
-    """
-    return tuple(summarise_network(name) for name in NETWORKS)
-
-
-def summarise_network(
-    name: str, *, n_classes: int = 7, channels: int = 1, image_size: tuple[int, int] = (48, 48)
-) -> NetworkSummary:
-    """Count a network's parameters and trace its layers' shapes, without allocating its weights."""
-    with torch.device("meta"):
-        module = build_network(name, n_classes=n_classes, channels=channels, image_size=image_size).eval()
-        output = torch.empty(1, channels, *image_size)
-        layers: dict[str, tuple[int, ...]] = {}
-        for layer, block in module.named_children():
-            output = block(output)
-            layers[layer] = tuple(output.shape[1:])
-    parameters = sum(parameter.numel() for parameter in module.parameters())
-    return NetworkSummary(name, NETWORKS[name].source, image_size, channels, n_classes, parameters, layers)
+    try:
+        return architecture.build(n_classes=n_classes, channels=channels, image_size=image_size, **arguments)
+    except RecipeError:
+        raise
+    except ValueError as error:
+        # torch's own words on a dropout above 1, say
+        raise RecipeError(f"{name} cannot be built with {arguments}: {error}.") from error

@@ -5,17 +5,23 @@ A *pipeline recipe* names a scaler, a head, the head's parameters and its search
 unknown key is an error that names the nearest known one, and nothing in a recipe is ever imported or executed.
 """
 
+from .expansion import expand_recipe
 from .feature import AugmentationRecipe, FeatureRecipe, TrainingRecipe
+from .grid import RecipeGrid
 from .loading import list_recipes, load_recipe
 from .pipeline import HeadName, PipelineRecipe, ScalerName
+from .published import PublishedFigure
 
 __all__ = [
     "AugmentationRecipe",
     "FeatureRecipe",
     "HeadName",
     "PipelineRecipe",
+    "PublishedFigure",
+    "RecipeGrid",
     "ScalerName",
     "TrainingRecipe",
+    "expand_recipe",
     "list_recipes",
     "load_recipe",
 ]

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, ValidationError, model_validator
 
+from .grid import Name, RecipeGrid, Scalar
+from .problems import describe_problems
+from .published import PublishedFigure
 from .table import RecipeTable
 
 UnitFraction = Annotated[float, Field(ge=0.0, le=1.0)]
 ProperFraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def _tables(grid: Any) -> Any:
+    """One table or several: TOML's [grid] and [[grid]]."""
+    return tuple(grid) if isinstance(grid, list) else (grid,) if isinstance(grid, dict) else grid
 
 
 def _refuse_repeats(layers: tuple[str, ...]) -> tuple[str, ...]:
@@ -32,6 +40,8 @@ class AugmentationRecipe(RecipeTable):
         Largest shift along each axis, as a fraction of the image's side.
     scale : float
         Largest zoom in or out, as a fraction: 0.1 scales by 0.9 to 1.1.
+    crop : float
+        Largest part of each side that is cut away, anywhere, before the rest is enlarged to the whole image.
     shear : float
         Largest shear, as a fraction of the image's side.
     brightness : float
@@ -53,6 +63,7 @@ class AugmentationRecipe(RecipeTable):
     rotation: Annotated[float, Field(ge=0.0, le=180.0)] = 0.0
     shift: ProperFraction = 0.0
     scale: ProperFraction = 0.0
+    crop: ProperFraction = 0.0
     shear: UnitFraction = 0.0
     brightness: UnitFraction = 0.0
     contrast: UnitFraction = 0.0
@@ -65,7 +76,7 @@ class TrainingRecipe(RecipeTable):
 
     Parameters
     ----------
-    optimizer : {"adam", "adamw", "sgd"}
+    optimizer : {"adam", "adamw", "sgd", "adadelta", "rmsprop"}
         The optimizer; ``momentum`` and ``nesterov`` concern ``"sgd"`` alone.
     learning_rate : float
         Learning rate; the peak of it under the ``"one-cycle"`` schedule.
@@ -89,6 +100,12 @@ class TrainingRecipe(RecipeTable):
         Share of the target spread over all classes, from 0 to below 1.
     class_weight : "balanced", dict of str to float, or None
         Weight of each class in the loss.
+    balance : "match-majority", dict of str to int, or None
+        Number of augmented copies to add to each class in every epoch, drawn anew each time; ``"match-majority"`` brings all
+        classes to the number of the largest. The numbers are added to what is trained on, after a validation split was
+        carved. Of FER's seven classes, those that a dataset is without are left out.
+    balance_augmentation : AugmentationRecipe or None
+        Random changes to the added copies, instead of ``augmentation``; None changes them as the others.
     standardize : {"none", "image"}
         ``"image"`` gives each image zero mean and unit variance before the network.
     precision : {"auto", "fp32", "bf16"}
@@ -104,7 +121,7 @@ class TrainingRecipe(RecipeTable):
     True
     """
 
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd", "adadelta", "rmsprop"] = "adam"
     learning_rate: Annotated[float, Field(gt=0.0)] = 1e-3
     momentum: ProperFraction = 0.9
     nesterov: bool = True
@@ -116,6 +133,8 @@ class TrainingRecipe(RecipeTable):
     initial_scale: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     label_smoothing: ProperFraction = 0.0
     class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0.0)]] | None = None
+    balance: Literal["match-majority"] | dict[str, PositiveInt] | None = None
+    balance_augmentation: AugmentationRecipe | None = None
     standardize: Literal["none", "image"] = "none"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     augmentation: AugmentationRecipe | None = None
@@ -127,13 +146,19 @@ class TrainingRecipe(RecipeTable):
             raise ValueError("nesterov = true needs a momentum above 0; set momentum or nesterov = false")
         return self
 
+    @model_validator(mode="after")
+    def _added_copies_are_there_to_be_changed(self) -> TrainingRecipe:
+        if self.balance_augmentation is not None and self.balance is None:
+            raise ValueError("balance_augmentation needs a balance: which classes to add copies of")
+        return self
+
     def to_params(self) -> dict[str, Any]:
         """Give the fields as plain values, the parameters of a ``CNNClassifier``.
 
         Returns
         -------
         dict of str to object
-            Every field; ``augmentation`` as a plain dict or None.
+            Every field; ``augmentation`` and ``balance_augmentation`` as plain dicts or None.
 
         Examples
         --------
@@ -156,6 +181,8 @@ class FeatureRecipe(RecipeTable):
         Citation of where the settings come from.
     network : str
         Name of a network in the catalogue.
+    network_arguments : dict of str to a number, a string or a truth value
+        The network's own arguments; ``hybridfer networks`` and the error about a wrong one name them.
     weights : str or None
         ``"builtin"``, the path of a weights file (relative to the recipe's own file), or None to train by ``training``.
     layers : tuple of str
@@ -170,6 +197,11 @@ class FeatureRecipe(RecipeTable):
         Three channels instead of one.
     training : TrainingRecipe
         How the network is trained where there are no weights.
+    grid : tuple of RecipeGrid
+        Settings to try instead of one each, as one table or several: such a recipe stands for all that `expand_recipe`
+        gives.
+    published : tuple of PublishedFigure
+        What the source says of its own system.
 
     Examples
     --------
@@ -181,6 +213,7 @@ class FeatureRecipe(RecipeTable):
     description: str = ""
     source: str = ""
     network: Annotated[str, Field(min_length=1)] = "compact"
+    network_arguments: dict[Name, Scalar] = Field(default_factory=dict)
     weights: Annotated[str, Field(min_length=1)] | None = None
     # a list is the only sequence that TOML has
     layers: Annotated[
@@ -193,3 +226,18 @@ class FeatureRecipe(RecipeTable):
     image_size: Annotated[int, Field(ge=8, le=1024)] = 48
     colour: bool = False
     training: TrainingRecipe = TrainingRecipe()
+    grid: Annotated[tuple[RecipeGrid, ...], BeforeValidator(_tables)] = ()
+    published: Annotated[tuple[PublishedFigure, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="after")
+    def _every_point_of_the_grid_is_a_training(self) -> FeatureRecipe:
+        if self.grid and self.weights is not None:
+            raise ValueError("a grid is trained; leave out weights or grid")
+        for point in (point for grid in self.grid for point in grid.points()):
+            table = {**self.training.model_dump(), **point["training"]}
+            try:
+                TrainingRecipe.model_validate(table)
+            except ValidationError as error:
+                told = "; ".join(describe_problems(error, TrainingRecipe, table))
+                raise ValueError(f"grid of training: {told}") from None
+        return self

@@ -12,6 +12,7 @@ from typing import Any, Literal, overload
 from pydantic import BaseModel, ValidationError
 
 from ..errors import RecipeError
+from .expansion import expand_recipe
 from .feature import FeatureRecipe
 from .pipeline import PipelineRecipe
 from .problems import describe_problems
@@ -71,8 +72,9 @@ def load_recipe(
         Which kind of recipe is expected.
     recipe : str, Path or recipe
         The name of a shipped recipe, the path of a TOML file, or a recipe, which comes back as it is. A string is a
-        path if it ends in ``.toml`` or has a folder in it. A file without a ``name`` is named after itself, and a
-        relative ``weights`` path in it starts from the file's own folder.
+        path if it ends in ``.toml`` or has a folder in it. One recipe of a shipped grid goes by the name that
+        `expand_recipe` gives it: ``"model_3-grid[kernel=2,learning_rate=0.001]"``. A file without a ``name`` is named
+        after itself, and a relative ``weights`` path in it starts from the file's own folder.
 
     Returns
     -------
@@ -95,6 +97,8 @@ def load_recipe(
         return _of_kind(kind, recipe)
     if not isinstance(recipe, str) or recipe.endswith(".toml") or "/" in recipe or "\\" in recipe:
         return _read(kind, Path(recipe).expanduser(), folder=Path(recipe).expanduser().parent)
+    if kind == "feature" and recipe.endswith("]") and recipe.partition("[")[0] in shipped:
+        return _member(recipe)
     if recipe not in shipped:
         raise RecipeError(
             f"There is no {kind} recipe {recipe!r}; {suggest(recipe, shipped)} List them with: hybridfer recipes, "
@@ -108,6 +112,14 @@ def _shipped(kind: RecipeKind) -> dict[str, Traversable]:
         raise RecipeError(f"The kind of a recipe is one of {sorted(_PACKAGES)}; got {kind!r}.")
     entries = importlib.resources.files(_PACKAGES[kind]).iterdir()
     return {entry.name.removesuffix(".toml"): entry for entry in entries if entry.name.endswith(".toml")}
+
+
+def _member(name: str) -> FeatureRecipe:
+    """One recipe of a shipped grid."""
+    members = {member.name: member for member in expand_recipe(load_recipe("feature", name.partition("[")[0]))}
+    if name not in members:
+        raise RecipeError(f"There is no feature recipe {name!r}; {suggest(name, members)}")
+    return members[name]
 
 
 def _of_kind(kind: RecipeKind, recipe: FeatureRecipe | PipelineRecipe) -> FeatureRecipe | PipelineRecipe:

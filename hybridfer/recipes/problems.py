@@ -96,7 +96,8 @@ def _where(finding: ErrorDetails, table: Any) -> tuple[list[str], Any]:
 
 
 def _table_model(model: type[BaseModel], keys: list[str]) -> type[BaseModel]:
-    for key in keys:
+    # numbers are places in a list of tables
+    for key in (key for key in keys if not key.isdigit()):
         annotation = model.model_fields[key].annotation
         alternatives = (annotation, *typing.get_args(annotation))
         model = next(part for part in alternatives if isinstance(part, type) and issubclass(part, BaseModel))

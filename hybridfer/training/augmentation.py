@@ -17,6 +17,7 @@ BOUNDS = {
     "rotation": 180.0,
     "shift": 1.0,
     "scale": 0.99,
+    "crop": 0.99,
     "shear": 1.0,
     "brightness": 1.0,
     "contrast": 1.0,
@@ -38,7 +39,10 @@ class Augmentation:
     shift : float
         At most this fraction of the side, in each direction.
     scale : float
-        Enlarge or shrink by at most this fraction.
+        Enlarge or shrink by at most this fraction; what a shrunken image leaves free repeats its border.
+    crop : float
+        Cut away at most this fraction of each side, anywhere, and enlarge the rest to the whole image: nothing from beyond
+        the border is seen.
     shear : float
         Shear by at most this fraction of the height.
     brightness : float
@@ -68,6 +72,7 @@ class Augmentation:
     rotation: float = 0.0
     shift: float = 0.0
     scale: float = 0.0
+    crop: float = 0.0
     shear: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
@@ -90,7 +95,7 @@ class Augmentation:
 
     def __call__(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Change a batch (n, c, h, w) of floats in [0, 1]; the shape and range stay."""
-        if any((self.rotation, self.shift, self.scale, self.shear)):
+        if any((self.rotation, self.shift, self.scale, self.crop, self.shear)):
             batch = self._moved(batch, generator)
         elif self.flip:
             mirrored = _uniform(len(batch), 1.0, generator, batch) < 0
@@ -102,7 +107,7 @@ class Augmentation:
         return self._erased(batch, generator) if self.erasing else batch
 
     def _moved(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Flip, rotate, shift, scale and shear in one resampling, so that an image is blurred once."""
+        """Flip, rotate, shift, scale, crop and shear in one resampling, so that an image is blurred once."""
         n = len(batch)
         angle = _uniform(n, math.radians(self.rotation), generator, batch)
         zoom = 1 + _uniform(n, self.scale, generator, batch)
@@ -115,8 +120,19 @@ class Augmentation:
         aspect = batch.shape[2] / batch.shape[3]
         top = torch.stack((mirror * cos, mirror * (shear * cos - sin) * aspect, across), dim=1)
         bottom = torch.stack((sin / aspect, shear * sin + cos, down), dim=1)
-        grid = torch.nn.functional.affine_grid(torch.stack((top, bottom), dim=1), list(batch.shape), align_corners=False)
+        theta = torch.stack((top, bottom), dim=1)
+        if self.crop:
+            theta = self._cropped(theta, generator)
+        grid = torch.nn.functional.affine_grid(theta, list(batch.shape), align_corners=False)
         return torch.nn.functional.grid_sample(batch, grid, padding_mode="border", align_corners=False)
+
+    def _cropped(self, theta: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Look through a window of the image that the other changes have made; both of its sides shrink alike."""
+        n = len(theta)
+        window = 1 - _uniform(n, self.crop, generator, theta).abs()
+        across, down = (_uniform(n, 1.0, generator, theta) * (1 - window) for _ in range(2))
+        offset = torch.einsum("nij,jn->ni", theta[:, :, :2], torch.stack((across, down)))
+        return torch.cat((theta[:, :, :2] * window[:, None, None], (theta[:, :, 2] + offset)[:, :, None]), dim=2)
 
     def _relit(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         gain = 1 + _uniform(len(batch), self.contrast, generator, batch).view(-1, 1, 1, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ class DeviceImages(Dataset):
 
 
 class DeviceBatches:
-    """Iterate over `DeviceImages`, shuffled by a generator or in order.
+    """Iterate over `DeviceImages`, shuffled by a generator or in order; each batch is (images, labels).
 
     Parameters
     ----------
@@ -57,18 +58,26 @@ class DeviceBatches:
     def __len__(self) -> int:
         return len(self._bounds()) - 1
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        n, device = len(self.dataset), self.dataset.images.device
-        order = torch.arange(n, device=device)
+    @property
+    def images(self) -> int:
+        """Images of an epoch."""
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[Any]:
+        for positions in self._positions():
+            yield self.dataset[positions]
+
+    def _positions(self) -> Iterator[torch.Tensor]:
+        """Positions of each batch's images among those of the epoch."""
+        device = self.dataset.images.device
+        order = torch.arange(self.images, device=device)
         if self.generator is not None:
-            order = torch.randperm(n, generator=self.generator, device=device)
-        bounds = self._bounds()
-        for start, stop in pairwise(bounds):
-            yield self.dataset[order[start:stop]]
+            order = torch.randperm(self.images, generator=self.generator, device=device)
+        for start, stop in pairwise(self._bounds()):
+            yield order[start:stop]
 
     def _bounds(self) -> list[int]:
-        n = len(self.dataset)
-        bounds = [*range(0, n, self.batch_size), n]
+        bounds = [*range(0, self.images, self.batch_size), self.images]
         if len(bounds) > 2 and bounds[-1] - bounds[-2] == 1:
             del bounds[-2]
         return bounds

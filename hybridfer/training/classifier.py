@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,30 +16,23 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-from skorch.callbacks import Callback, EarlyStopping
-from skorch.helper import predefined_split
-from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from ..digest import image_digests
 from ..errors import DatasetError, RecipeError
 from ..image_arrays import as_images
-from ..networks import Embedder, Network, Preprocessing, catalogue_network, choose_device, choose_precision
-from .augmentation import Augmentation
-from .batches import DeviceBatches, DeviceImages
-from .checkpoint import EpochCheckpoint, Resume, restore
-from .net import ImageNet, TrainedModule
-from .parameters import check_class_weight, check_parameters, image_sides
-from .progress import TrainingBar
-from .resizing import ProgressiveResizing, check_takes_any_size
-from .schedules import build_schedule, check_schedule
+from ..networks import Embedder, choose_device
+from .balancing import added_counts
+from .batches import DeviceImages
+from .checkpoint import Resume, restore
+from .construction import TrainingData, build_net, untrained_network
+from .net import ImageNet
+from .optimizers import check_optimizer
+from .parameters import check_parameters
+from .schedules import check_schedule
 
-# an epoch's steps, as far as batches of this size allow
-STEPS, SMALL_BATCH = 8, 16
-
-OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+log = logging.getLogger("hybridfer")
 
 
 class CNNClassifier(ClassifierMixin, BaseEstimator):
@@ -56,7 +50,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         Three channels instead of one.
     standardize : {"none", "image"}
         Whether each image is brought to mean 0 and standard deviation 1.
-    optimizer : {"adam", "adamw", "sgd"}
+    optimizer : {"adam", "adamw", "sgd", "adadelta", "rmsprop"}
         Which optimiser.
     learning_rate : float
         The highest learning rate of the schedule.
@@ -80,6 +74,13 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         Share of the target that is spread over all classes.
     class_weight : "balanced" or dict of class to float, optional
         Weights of the classes in the loss; a class that the dict leaves out weighs 1.
+    balance : "match-majority" or dict of class to int, optional
+        Images to add to each class in every epoch: further copies of its own images, each as often as any other, drawn and
+        augmented anew in each epoch. ``"match-majority"`` brings every class to the number of the largest. The numbers are
+        added to the images that are trained on: held-out images are taken away before, and never copied.
+    balance_augmentation : dict, optional
+        Fields of `hybridfer.training.Augmentation` for the added images, instead of `augmentation`; by default both are
+        augmented alike.
     augmentation : dict, optional
         Fields of `hybridfer.training.Augmentation`, such as ``{"flip": True, "rotation": 10}``.
     validation_fraction : float
@@ -101,7 +102,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         The labels seen in `fit`.
     network_ : Network
-        The trained network.
+        The trained network. Its ``training`` holds the parameters and, beside them, ``train_counts``, the training images of
+        each class, and ``trained_counts``, those of an epoch, where balancing added any.
     history_ : list of dict
         One entry an epoch: ``train_loss``, ``train_accuracy``, ``valid_loss``, ``valid_accuracy``, ``learning_rate``,
         ``dur`` in seconds.
@@ -126,7 +128,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         image_size: int | tuple[int, int] = 48,
         colour: bool = False,
         standardize: Literal["none", "image"] = "none",
-        optimizer: Literal["adam", "adamw", "sgd"] = "adam",
+        optimizer: Literal["adam", "adamw", "sgd", "adadelta", "rmsprop"] = "adam",
         learning_rate: float = 1e-3,
         momentum: float = 0.9,
         nesterov: bool = True,
@@ -138,6 +140,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         initial_scale: float = 1.0,
         label_smoothing: float = 0.0,
         class_weight: Literal["balanced"] | dict[Any, float] | None = None,
+        balance: Literal["match-majority"] | dict[Any, int] | None = None,
+        balance_augmentation: dict[str, Any] | None = None,
         augmentation: dict[str, Any] | None = None,
         validation_fraction: float = 0.1,
         device: str = "auto",
@@ -164,6 +168,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         self.initial_scale = initial_scale
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
+        self.balance = balance
+        self.balance_augmentation = balance_augmentation
         self.augmentation = augmentation
         self.validation_fraction = validation_fraction
         self.device = device
@@ -227,8 +233,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         """Parameters that the weights depend on, as plain values."""
         aside = {"device", "checkpoint", "resume", "verbose"}
         recipe = {name: value for name, value in self.get_params(deep=False).items() if name not in aside}
-        if isinstance(self.class_weight, Mapping):
-            recipe["class_weight"] = {str(label): weight for label, weight in self.class_weight.items()}
+        for name in ("class_weight", "balance"):
+            if isinstance(recipe[name], Mapping):
+                recipe[name] = {str(label): value for label, value in recipe[name].items()}
         recipe["random_state"] = int(self.random_state) if isinstance(self.random_state, int | np.integer) else None
         return recipe
 
@@ -238,8 +245,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _check_parameters(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise RecipeError(f"optimizer must be among {list(OPTIMIZERS)}; got {self.optimizer!r}.")
+        check_optimizer(self.optimizer)
         check_schedule(self.schedule)
         check_parameters(self.get_params(deep=False))
 
@@ -270,12 +276,15 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     def _train(self, train: tuple[NDArray, NDArray], valid: tuple[NDArray, NDArray] | None, seed: int) -> None:
         device = choose_device(self.device)
         devices = [device] if device.type == "cuda" else []
-        fingerprint = self._fingerprint(train, valid, seed)
+        classes = self.classes_.tolist()
+        data = TrainingData(train, valid, tuple(classes), added_counts(self.balance, train[1], classes))
+        if data.added.any():
+            log.info("balancing: each epoch adds %d images to %d", data.added.sum(), len(train[1]))
+        parameters = self.get_params(deep=False)
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
-            network = self._untrained_network(seed)
-            images = DeviceImages(*train, device)
-            net = self._build_net(network, images, valid, seed, fingerprint)
+            network = untrained_network(parameters, len(classes), seed)
+            net, images = build_net(parameters, network, data, device, seed, self._fingerprint(train, valid, seed))
             self._run(net, images)
         self.history_ = _plain_history(net.history)
         seen = [train[0]] + ([valid[0]] if valid is not None else [])
@@ -283,77 +292,10 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             network,
             module=net.module_.module.cpu().eval(),
             classes=tuple(str(label) for label in self.classes_),
-            training=self.recipe,
+            training={**self.recipe, **data.counts},
             history=tuple(self.history_),
             trained_on=np.unique(np.concatenate([image_digests(images) for images in seen])),
         )
-
-    def _untrained_network(self, seed: int) -> Network:
-        preprocessing = Preprocessing(image_sides(self.image_size), 3 if self.colour else 1, self.standardize)
-        network = catalogue_network(
-            self.network,
-            n_classes=len(self.classes_),
-            preprocessing=preprocessing,
-            random_state=seed,
-            arguments=self.network_arguments,
-        )
-        if self.initial_scale < 1:
-            check_takes_any_size(network)
-        return network
-
-    def _build_net(
-        self,
-        network: Network,
-        train: DeviceImages,
-        valid: tuple[NDArray, NDArray] | None,
-        seed: int,
-        fingerprint: str,
-    ) -> ImageNet:
-        device = train.images.device
-        generator = torch.Generator(device).manual_seed(seed)
-        augmentation = Augmentation.from_fields(self.augmentation) if self.augmentation else None
-        precision = choose_precision(self.precision, device)
-        module = TrainedModule(network.module, network.preprocessing, augmentation, precision, generator)
-        batch_size = _batch_size(self.batch_size, len(train))
-        steps = len(DeviceBatches(train, batch_size))
-        sgd = {"optimizer__momentum": self.momentum, "optimizer__nesterov": self.nesterov and self.momentum > 0}
-        net = ImageNet(
-            convert_conv2d_weight_memory_format(module, torch.channels_last),
-            criterion=torch.nn.CrossEntropyLoss,
-            criterion__label_smoothing=self.label_smoothing,
-            criterion__weight=self._loss_weights(train.labels.cpu().numpy()),
-            optimizer=OPTIMIZERS[self.optimizer],
-            lr=self.learning_rate,
-            optimizer__weight_decay=self.weight_decay,
-            **(sgd if self.optimizer == "sgd" else {}),
-            max_epochs=self.max_epochs,
-            batch_size=batch_size,
-            iterator_train=DeviceBatches,
-            iterator_train__generator=generator,
-            iterator_valid=DeviceBatches,
-            train_split=predefined_split(DeviceImages(*valid, device)) if valid is not None else None,
-            callbacks=self._callbacks(steps, len(train), fingerprint),
-            device=str(device),
-            verbose=0,
-        )
-        return net.initialize()
-
-    def _callbacks(self, steps: int, images: int, fingerprint: str) -> list[tuple[str, Callback]]:
-        callbacks: list[tuple[str, Callback]] = []
-        if self.verbose:
-            callbacks.append(("bar", TrainingBar(self.max_epochs, images)))
-        schedule = build_schedule(self.schedule, self.learning_rate, self.max_epochs, steps)
-        if schedule is not None:
-            callbacks.append(("schedule", schedule))
-        if self.initial_scale < 1:
-            resizing = ProgressiveResizing(self.initial_scale, self.max_epochs, image_sides(self.image_size))
-            callbacks.append(("resizing", resizing))
-        if self.patience is not None:
-            callbacks.append(("early_stopping", EarlyStopping(monitor="valid_loss", patience=self.patience, load_best=True)))
-        # after all callbacks whose state it keeps
-        if self.checkpoint is not None:
-            callbacks.append(("checkpoint", EpochCheckpoint(Path(self.checkpoint), fingerprint)))
-        return callbacks
 
     def _run(self, net: ImageNet, train: DeviceImages) -> None:
         state = dict(net.callbacks_)["checkpoint"].load() if self.resume and self.checkpoint is not None else None
@@ -362,27 +304,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             net.callbacks_.append(("resume", Resume(state)))
         net.train_on(train, epochs=self.max_epochs - len(net.history))
 
-    def _loss_weights(self, labels: NDArray) -> torch.Tensor | None:
-        weights = self.class_weight
-        check_class_weight(weights, self.classes_.tolist())
-        if weights is None:
-            return None
-        if isinstance(weights, Mapping):
-            weights = {index: weights.get(label, 1.0) for index, label in enumerate(self.classes_.tolist())}
-        present = np.arange(len(self.classes_))
-        return torch.as_tensor(compute_class_weight(weights, classes=present, y=labels), dtype=torch.float32)
-
     def _fingerprint(self, train: tuple[NDArray, NDArray], valid: tuple[NDArray, NDArray] | None, seed: int) -> str:
         sha = hashlib.sha256(json.dumps([self.recipe, seed], sort_keys=True, default=str).encode())
         for images, labels in filter(None, (train, valid)):
             sha.update(image_digests(images).tobytes())
             sha.update(np.ascontiguousarray(labels, dtype=np.int64).tobytes())
         return sha.hexdigest()
-
-
-def _batch_size(asked: int, images: int) -> int:
-    """Cut few images finer, as BatchNorm's running statistics need tens of steps to follow the weights."""
-    return min(asked, max(SMALL_BATCH, images // STEPS))
 
 
 def _plain_history(history: Any) -> list[dict[str, Any]]:

@@ -31,6 +31,8 @@ class TrainedModule(nn.Module):
         Arithmetic of the network's matrix products.
     generator : torch.Generator
         Draws the augmentation.
+    added_augmentation : Augmentation or None
+        Applied, instead of the other, to the images that balancing adds; None makes no difference between them.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class TrainedModule(nn.Module):
         augmentation: Augmentation | None,
         precision: str,
         generator: torch.Generator,
+        added_augmentation: Augmentation | None = None,
     ) -> None:
         super().__init__()
         self.module = module
         self.preprocessing = preprocessing
         self.augmentation = augmentation
+        self.added_augmentation = added_augmentation
         self.precision = precision
         self.generator = generator
         # images of a training step are brought to this size; None leaves them at the network's own
@@ -52,17 +56,24 @@ class TrainedModule(nn.Module):
         # the network comes in evaluation mode; from here on all parts are in one mode
         self.train()
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Turn pixels as they are stored into float32 logits (n, n_classes)."""
+    def forward(self, images: torch.Tensor, added: torch.Tensor | None = None) -> torch.Tensor:
+        """Turn pixels as they are stored into float32 logits (n, n_classes); `added` (n,) marks what balancing adds."""
         with torch.no_grad():
             pixels = self.preprocessing.resized(images)
-            if self.training and self.augmentation is not None:
-                pixels = self.augmentation(pixels, self.generator)
+            if self.training:
+                pixels = self._augmented(pixels, added)
             if self.training and self.training_size is not None:
                 pixels = torch.nn.functional.interpolate(pixels, self.training_size, mode="bilinear", antialias=True)
             pixels = self.preprocessing.standardized(pixels).contiguous(memory_format=torch.channels_last)
         with autocast(self.precision, pixels.device):
             return self.module(pixels).float()
+
+    def _augmented(self, pixels: torch.Tensor, added: torch.Tensor | None) -> torch.Tensor:
+        changed = pixels if self.augmentation is None else self.augmentation(pixels, self.generator)
+        if added is None or self.added_augmentation is None:
+            return changed
+        # all images are changed both ways: to take the added ones out, the host would have to wait for the device
+        return torch.where(added[:, None, None, None], self.added_augmentation(pixels, self.generator), changed)
 
 
 class ImageNet(NeuralNet):

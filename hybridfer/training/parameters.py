@@ -69,6 +69,27 @@ def check_class_weight(class_weight: Any, classes: Sequence[Any]) -> None:
             raise RecipeError(f"class_weight of {label!r} must be a number above 0; got {weight!r}.")
 
 
+def check_balance(balance: Any, classes: Sequence[Any]) -> None:
+    """Check that a balance is ``"match-majority"``, None, or a mapping from classes that there are to positive integers.
+
+    Raises
+    ------
+    RecipeError
+        If it is none of these.
+    """
+    if balance is None or (isinstance(balance, str) and balance == "match-majority"):
+        return
+    if not isinstance(balance, Mapping):
+        raise RecipeError(
+            f"balance must be 'match-majority', a dict of class to number of images to add, or None; got {balance!r}."
+        )
+    unknown = [label for label in balance if label not in classes]
+    if unknown:
+        raise RecipeError(f"balance names {unknown}; the classes are {list(classes)}.")
+    for label, count in balance.items():
+        _check_positive(f"balance of {label!r}", count)
+
+
 def image_sides(image_size: Any) -> tuple[int, int]:
     """Turn one side or (height, width) into (height, width).
 

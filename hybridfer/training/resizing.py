@@ -73,7 +73,7 @@ def check_takes_any_size(network: Network) -> None:
     except RuntimeError as error:
         raise RecipeError(
             f"initial_scale below 1 needs a network that takes images of any size; {network.name!r} takes "
-            f"{height} x {width} alone. Leave initial_scale at 1, or choose a network with global pooling, such as 'compact'."
+            f"{height} x {width} alone. Leave initial_scale at 1, or choose a network with global pooling, as 'compact' has."
         ) from error
 
 

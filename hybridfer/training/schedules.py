@@ -45,11 +45,11 @@ def _cosine(learning_rate: float, epochs: int, steps: int) -> LRScheduler:
 
 
 def _one_cycle(learning_rate: float, epochs: int, steps: int) -> LRScheduler:
-    # momentum stays: cycling it would undo the optimiser's own setting
+    # momentum stays: cycling it would undo the optimiser's own setting; a rise of a quarter of 4 steps would divide by 0
     return LRScheduler(
         OneCycleLR,
         max_lr=learning_rate,
-        total_steps=epochs * steps + 1,
+        total_steps=max(epochs * steps + 1, 5),
         pct_start=0.25,
         cycle_momentum=False,
         step_every="batch",

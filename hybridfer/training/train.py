@@ -17,8 +17,9 @@ from ..datasets import Dataset
 from ..digest import image_digests
 from ..errors import RecipeError
 from ..home import home
-from ..networks import Network, load_network, save_network
-from ..recipes import FeatureRecipe
+from ..networks import Network, check_arguments, load_network, save_network
+from ..recipes import FeatureRecipe, expand_recipe
+from .balancing import balance_of
 from .classifier import CNNClassifier
 from .parameters import check_class_weight
 
@@ -50,24 +51,46 @@ def train_network(
     Returns
     -------
     Network
-        With the dataset's class names, the training's history and the digests of all images it has seen.
+        With the dataset's class names, the training's history and the digests of all images it has seen. Its ``training``
+        holds ``train_counts``, the images of each class, and ``trained_counts`` where balancing added any.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe is a grid, or names an argument that its network does not take, or a class that there is not. A class
+        of FER's seven that the dataset is without is left out of ``balance``, with a message.
     """
     present = np.unique(dataset.split("train").labels)
     classifier = recipe_classifier(recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=verbose)
+    # labels are positions in the dataset's classes; those without images in train have nothing to weigh or to copy
+    indices = {name: int(index) for index, name in enumerate(dataset.classes) if index in present}
     weights = classifier.class_weight
     if isinstance(weights, dict):
         check_class_weight(weights, dataset.classes)
-        # labels are positions in the dataset's classes; those without images in train have nothing to weigh
-        indices = {name: index for index, name in enumerate(dataset.classes) if index in present}
         classifier.set_params(class_weight={indices[name]: value for name, value in weights.items() if name in indices})
+    balance = balance_of(classifier.balance, list(indices))
+    if isinstance(balance, dict):
+        balance = {indices[name]: count for name, count in balance.items()}
+    classifier.set_params(balance=balance)
     classifier.fit(*dataset.arrays("train"), validation=dataset.arrays("validation"))
     return replace(classifier.network_, classes=tuple(dataset.classes[label] for label in present))
 
 
 def recipe_classifier(recipe: FeatureRecipe, **parameters: Any) -> CNNClassifier:
-    """Build the untrained classifier that a feature recipe describes."""
+    """Build the untrained classifier that a feature recipe describes.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe is a grid, which describes several, or its network does not take its ``network_arguments``.
+    """
+    if recipe.grid:
+        members = [member.name for member in expand_recipe(recipe)]
+        raise RecipeError(f"{recipe.name} is a grid of {len(members)} recipes. Name one of them: {', '.join(members)}.")
+    arguments = check_arguments(recipe.network, recipe.network_arguments)
     return CNNClassifier(
         recipe.network,
+        network_arguments=arguments or None,
         image_size=recipe.image_size,
         colour=recipe.colour,
         **{**recipe.training.to_params(), **parameters},
@@ -102,6 +125,7 @@ def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
         if not path.exists():
+            classifier.set_params(balance=balance_of(classifier.balance, np.unique(y).tolist()))
             classifier.fit(X, y)
             save_network(classifier.network_, path)
     return load_network(path)

@@ -8,7 +8,7 @@ import pytest
 
 import hybridfer
 from hybridfer import BenchmarkReport, FeatureStore
-from hybridfer.networks import load_network
+from hybridfer.networks import NETWORKS, load_network
 
 IMPORTED = "import sys; {}; print(*sorted({{'torch', 'xgboost', 'matplotlib', 'sklearn', 'h5py'}} & set(sys.modules)))"
 
@@ -154,12 +154,7 @@ def test_networks_are_listed_and_described(run):
     listed = done(run("networks")).stdout
     assert all(name in listed for name in ("compact", "model_f", "baseline", "tiny"))
     assert "4,474,759 trainable parameters" in done(run("networks", "model_f")).stdout
-    assert [row["name"] for row in json.loads(done(run("networks", "--json")).stdout)] == [
-        "compact",
-        "model_f",
-        "baseline",
-        "tiny",
-    ]
+    assert [row["name"] for row in json.loads(done(run("networks", "--json")).stdout)] == list(NETWORKS)
 
 
 def test_recipes_are_listed(run):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from hybridfer.networks import Network, Preprocessing, catalogue_network
+from hybridfer.networks import NETWORKS, Network, Preprocessing, catalogue_network
 
 
 def season(module: nn.Module) -> nn.Module:
@@ -28,9 +28,10 @@ def seasoned() -> Callable[[nn.Module], nn.Module]:
 
 @pytest.fixture(scope="session")
 def trained() -> Callable[..., Network]:
-    """A network of the catalogue with BatchNorms as after a training."""
+    """A network of the catalogue with BatchNorms as after a training, for small images."""
 
     def make(name: str = "tiny", side: int = 16, **arguments) -> Network:
+        side = max(side, NETWORKS[name].smallest)
         network = catalogue_network(name, preprocessing=Preprocessing((side, side)), **arguments)
         season(network.module)
         return network

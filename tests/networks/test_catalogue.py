@@ -51,7 +51,7 @@ def test_every_network_ends_in_an_embedding_and_logits():
     for summary in SUMMARIES.values():
         assert list(summary.layers)[-2:] == ["embedding", "logits"]
         assert len(summary.layers["embedding"]) == 1
-        assert summary.layers["logits"] == (7,)
+        assert summary.layers["logits"] == (summary.n_classes,)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -83,6 +83,27 @@ def test_an_unknown_network_is_refused_with_the_nearest_name():
 def test_an_unknown_argument_is_refused_by_name(build):
     with pytest.raises(RecipeError, match=r"tiny takes the arguments \[\]; got \['dropout'\]"):
         build(dropout=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("model_3", {"kernal": 2}, r"model_3 takes the arguments \['dropout', 'kernel', 'slope'\]; got \['kernal'\]"),
+        ("model_3", {"kernel": 5}, r"kernel of model_3 must be among \[2, 3\]; got 5"),
+        ("model_3", {"kernel": "2"}, "kernel of model_3 must be of the kind of 3; got '2'"),
+        ("model_3", {"kernel": True}, "kernel of model_3 must be of the kind of 3; got True"),
+        ("model_f", {"dropout": "much"}, "dropout of model_f must be of the kind of 0.25"),
+        ("model_f", {"dropout": 1.5}, "model_f cannot be built with .*dropout"),
+        ("leaky_cnn", {"initialisation": "zeros"}, r"initialisation must be among \['default', 'normal'\]; got 'zeros'"),
+    ],
+)
+def test_an_argument_that_a_network_does_not_take_so_is_named(name, arguments, message):
+    with pytest.raises(RecipeError, match=message):
+        catalogue_network(name, arguments=arguments)
+
+
+def test_a_whole_number_will_do_for_a_share():
+    assert catalogue_network("model_f", arguments={"dropout": 0}).name == "model_f"
 
 
 def test_a_shared_argument_cannot_be_smuggled_in_twice():

@@ -34,9 +34,12 @@ def test_a_training_on_the_gpu_in_bf16_learns_and_comes_back_to_the_cpu(quick):
     assert torch.equal(torch.cuda.get_rng_state(), before)
 
 
-def test_a_training_on_the_gpu_can_be_resumed(quick, faces, tmp_path):
+@pytest.mark.parametrize("balance", [None, {0: 20}], ids=["as it is", "balanced"])
+def test_a_training_on_the_gpu_can_be_resumed(balance, quick, faces, tmp_path):
     checkpoint = tmp_path / "training.checkpoint"
-    settings = {"device": "cuda", "precision": "bf16", "patience": 2, "checkpoint": checkpoint}
+    changes = {"flip": True, "crop": 0.2} if balance else None
+    settings = {"device": "cuda", "precision": "bf16", "patience": 2, "balance": balance, "balance_augmentation": changes}
+    settings["checkpoint"] = checkpoint
     first = quick(**settings).fit(*faces)
     resumed = quick(**settings, resume=True).fit(*faces)
     assert resumed.network_.digest == first.network_.digest

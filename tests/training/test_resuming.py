@@ -51,8 +51,21 @@ def outcome(classifier: CNNClassifier) -> tuple[str, list[dict]]:
         {"schedule": "plateau"},
         {"precision": "bf16"},
         {"initial_scale": 0.5},
+        {"optimizer": "adadelta", "learning_rate": 1.0},
+        {"optimizer": "rmsprop"},
+        {"balance": {0: 7, 3: 40}, "balance_augmentation": {"rotation": 10, "brightness": 0.1}},
     ],
-    ids=["dropout and augmentation", "one-cycle", "cosine", "plateau", "bf16", "resizing"],
+    ids=[
+        "dropout and augmentation",
+        "one-cycle",
+        "cosine",
+        "plateau",
+        "bf16",
+        "resizing",
+        "adadelta",
+        "rmsprop",
+        "balance",
+    ],
 )
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(parameters, epochs, quick, faces, interrupted, tmp_path):
     settings = {"max_epochs": 3, **parameters}

@@ -6,7 +6,7 @@ import torch
 from skorch.history import History
 
 from hybridfer.errors import RecipeError
-from hybridfer.training.classifier import OPTIMIZERS
+from hybridfer.training.optimizers import OPTIMIZERS
 from hybridfer.training.schedules import build_schedule
 
 
@@ -29,6 +29,16 @@ def test_one_cycle_rises_over_a_quarter_and_falls_to_nothing(quick, faces):
     assert found[1] == pytest.approx(0.01, rel=0.02)
     assert found[1:] == sorted(found[1:], reverse=True)
     assert found[-1] < 1e-6
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
+def test_one_cycle_of_any_number_of_steps_comes_to_its_end(steps, quick, faces):
+    X, y = faces
+    chosen = slice(16 * steps)
+    (rate,) = rates(
+        quick(max_epochs=1, batch_size=16, schedule="one-cycle", validation_fraction=0).fit(X[chosen], y[chosen])
+    )
+    assert 0 < rate <= 1e-3
 
 
 def test_one_cycle_leaves_the_momentum_of_sgd(quick, faces, monkeypatch):

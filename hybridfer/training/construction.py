@@ -1,0 +1,154 @@
+"""From the parameters of a training to a net that is ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_class_weight
+from skorch.callbacks import Callback, EarlyStopping
+from skorch.helper import predefined_split
+from torch.nn.utils import convert_conv2d_weight_memory_format
+
+from ..networks import Network, Preprocessing, catalogue_network, choose_precision
+from .augmentation import Augmentation
+from .balancing import BalancedBatches
+from .batches import DeviceBatches, DeviceImages
+from .checkpoint import EpochCheckpoint
+from .net import ImageNet, TrainedModule
+from .optimizers import optimizer_settings
+from .parameters import check_class_weight, image_sides
+from .progress import TrainingBar
+from .resizing import ProgressiveResizing, check_takes_any_size
+from .schedules import build_schedule
+
+# an epoch's steps, as far as batches of this size allow
+STEPS, SMALL_BATCH = 8, 16
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a net is trained on.
+
+    Attributes
+    ----------
+    train : tuple of (images, class indices)
+        As `DeviceImages` takes them.
+    valid : tuple of (images, class indices) or None
+        Watched and never trained on.
+    classes : tuple
+        Each index's class.
+    added : ndarray of shape (n_classes,), int64
+        Images that balancing adds to each class in every epoch.
+    """
+
+    train: tuple[NDArray, NDArray[np.int64]]
+    valid: tuple[NDArray, NDArray[np.int64]] | None
+    classes: tuple[Any, ...]
+    added: NDArray[np.int64]
+
+    @property
+    def counts(self) -> dict[str, list[int]]:
+        """Training images of each class before balancing and, where it adds any, after it."""
+        before = np.bincount(self.train[1], minlength=len(self.classes))
+        counts = {"train_counts": before.tolist()}
+        return {**counts, "trained_counts": (before + self.added).tolist()} if self.added.any() else counts
+
+
+def untrained_network(parameters: Mapping[str, Any], n_classes: int, seed: int) -> Network:
+    """Build the network that the parameters of a `CNNClassifier` describe."""
+    preprocessing = Preprocessing(
+        image_sides(parameters["image_size"]), 3 if parameters["colour"] else 1, parameters["standardize"]
+    )
+    network = catalogue_network(
+        parameters["network"],
+        n_classes=n_classes,
+        preprocessing=preprocessing,
+        random_state=seed,
+        arguments=parameters["network_arguments"],
+    )
+    if parameters["initial_scale"] < 1:
+        check_takes_any_size(network)
+    return network
+
+
+def build_net(
+    parameters: Mapping[str, Any], network: Network, data: TrainingData, device: torch.device, seed: int, fingerprint: str
+) -> tuple[ImageNet, DeviceImages]:
+    """Build the net that trains a network, and put its images onto the device."""
+    generator = torch.Generator(device).manual_seed(seed)
+    images = DeviceImages(*data.train, device)
+    batch_size = _batch_size(parameters["batch_size"], len(images) + int(data.added.sum()))
+    kind: type[DeviceBatches] = DeviceBatches
+    settings: dict[str, Any] = {"generator": generator}
+    if data.added.any():
+        kind, settings = BalancedBatches, {**settings, "added": data.added.tolist()}
+    batches = kind(images, batch_size, **settings)
+    module = _module(parameters, network, generator)
+    net = ImageNet(
+        convert_conv2d_weight_memory_format(module, torch.channels_last),
+        criterion=torch.nn.CrossEntropyLoss,
+        criterion__label_smoothing=parameters["label_smoothing"],
+        criterion__weight=loss_weights(parameters["class_weight"], data.train[1], data.classes),
+        **optimizer_settings(parameters),
+        max_epochs=parameters["max_epochs"],
+        batch_size=batch_size,
+        iterator_train=kind,
+        **{f"iterator_train__{name}": value for name, value in settings.items()},
+        iterator_valid=DeviceBatches,
+        train_split=predefined_split(DeviceImages(*data.valid, device)) if data.valid is not None else None,
+        callbacks=_callbacks(parameters, batches, fingerprint),
+        device=str(device),
+        verbose=0,
+    )
+    return net.initialize(), images
+
+
+def loss_weights(class_weight: Any, labels: NDArray[np.int64], classes: Sequence[Any]) -> torch.Tensor | None:
+    """Weigh each class in the loss as ``class_weight`` says; None where all weigh the same."""
+    check_class_weight(class_weight, classes)
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, Mapping):
+        class_weight = {index: class_weight.get(label, 1.0) for index, label in enumerate(classes)}
+    weights = compute_class_weight(class_weight, classes=np.arange(len(classes)), y=labels)
+    return torch.as_tensor(weights, dtype=torch.float32)
+
+
+def _module(parameters: Mapping[str, Any], network: Network, generator: torch.Generator) -> TrainedModule:
+    augmentation, added = (
+        Augmentation.from_fields(parameters[name]) if parameters[name] else None
+        for name in ("augmentation", "balance_augmentation")
+    )
+    precision = choose_precision(parameters["precision"], generator.device)
+    return TrainedModule(network.module, network.preprocessing, augmentation, precision, generator, added)
+
+
+def _callbacks(parameters: Mapping[str, Any], batches: DeviceBatches, fingerprint: str) -> list[tuple[str, Callback]]:
+    epochs = parameters["max_epochs"]
+    callbacks: list[tuple[str, Callback]] = []
+    if parameters["verbose"]:
+        callbacks.append(("bar", TrainingBar(epochs, batches.images)))
+    schedule = build_schedule(parameters["schedule"], parameters["learning_rate"], epochs, len(batches))
+    if schedule is not None:
+        callbacks.append(("schedule", schedule))
+    if parameters["initial_scale"] < 1:
+        resizing = ProgressiveResizing(parameters["initial_scale"], epochs, image_sides(parameters["image_size"]))
+        callbacks.append(("resizing", resizing))
+    if parameters["patience"] is not None:
+        stopping = EarlyStopping(monitor="valid_loss", patience=parameters["patience"], load_best=True)
+        callbacks.append(("early_stopping", stopping))
+    # after all callbacks whose state it keeps
+    if parameters["checkpoint"] is not None:
+        callbacks.append(("checkpoint", EpochCheckpoint(Path(parameters["checkpoint"]), fingerprint)))
+    return callbacks
+
+
+def _batch_size(asked: int, images: int) -> int:
+    """Cut few images finer, as BatchNorm's running statistics need tens of steps to follow the weights."""
+    return min(asked, max(SMALL_BATCH, images // STEPS))
