@@ -2,11 +2,13 @@
 
 A file holds the tensors ``module.<name>`` and ``trained_on`` (n x 16 bytes, digests of images), and in its metadata, each as
 JSON: ``format``, ``network``, ``arguments``, ``layers``, ``classes``, ``preprocessing``, ``training``, ``history``,
-``versions``. Files are hostile until checked: names, shapes, types and sizes are compared with what the network asks for.
+``versions``; and ``sha256``, of the tensors, which files written by earlier versions lack. Files are hostile until checked:
+names, shapes, types and sizes are compared with what the network asks for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -87,7 +89,7 @@ def save_network(
     tensors = {f"module.{name}": _stored(name, tensor, precision) for name, tensor in network.module.state_dict().items()}
     digests = np.frombuffer(network.trained_on.astype(DIGEST).tobytes(), dtype=np.uint8).reshape(-1, DIGEST.itemsize)
     tensors["trained_on"] = torch.from_numpy(digests.copy())
-    metadata = {"format": FORMAT, "preprocessing": network.preprocessing.to_json()}
+    metadata = {"format": FORMAT, "preprocessing": network.preprocessing.to_json(), "sha256": _checksum(tensors)}
     for field in ("network", "arguments", "layers", "classes", "training", "history", "versions"):
         metadata[field] = json.dumps(_field(network, field), default=_plain)
     with moved_into_place(path) as partial:
@@ -117,6 +119,8 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
         raise WeightsError(
             f"{path} must have the format {FORMAT!r}; got {metadata.get('format')!r}. Was it made by hybridfer train?"
         )
+    if metadata.get("sha256", _checksum(tensors)) != _checksum(tensors):
+        raise WeightsError(f"{path} is damaged: its tensors are not those that were written (their checksum differs).")
     fields = {field: _parsed(path, metadata, field) for field in FIELDS if field != "preprocessing"}
     trained_on = tensors.pop("trained_on", torch.empty(0, DIGEST.itemsize, dtype=torch.uint8))
     if trained_on.dtype != torch.uint8 or trained_on.ndim != 2 or trained_on.shape[1] != DIGEST.itemsize:
@@ -198,6 +202,15 @@ def check_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path
 
 def _described_tensor(tensor: torch.Tensor) -> str:
     return f"{'float' if tensor.is_floating_point() else tensor.dtype} {tuple(tensor.shape)}"
+
+
+def _checksum(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Sha256 of tensors as they are stored: names, types, shapes and bytes, in the order of the names."""
+    sha = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        sha.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        sha.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()
 
 
 def _field(network: Network, field: str) -> Any:
