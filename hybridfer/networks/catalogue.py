@@ -12,6 +12,7 @@ from torch import nn
 
 from ..errors import RecipeError
 from .architectures import build_compact, build_tiny
+from .conv_stack import build_conv_stack
 from .feature_models import build_baseline, build_model_b, build_model_c, build_model_d, build_model_e, build_model_f
 from .published import build_grigorasi, build_leaky_cnn, build_model_1, build_model_2, build_model_3
 
@@ -80,6 +81,7 @@ NETWORKS: dict[str, Architecture] = {
             "leaky_cnn", build_leaky_cnn, "Study of LeakyReLU in three convolutions; the widths are ours", smallest=8
         ),
         Architecture("grigorasi", build_grigorasi, GRIGORASI),
+        Architecture("conv_stack", build_conv_stack, "hybridfer: depth and widths as arguments, for searches", smallest=1),
     )
 }
 

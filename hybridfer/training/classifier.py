@@ -18,6 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
+from skorch.callbacks import Callback
 
 from ..digest import image_digests
 from ..errors import DatasetError, RecipeError
@@ -179,7 +180,14 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X: NDArray, y: Sequence[Any] | NDArray, *, validation: tuple[NDArray, NDArray] | None = None) -> Self:
+    def fit(
+        self,
+        X: NDArray,
+        y: Sequence[Any] | NDArray,
+        *,
+        validation: tuple[NDArray, NDArray] | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -191,6 +199,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         validation : tuple of (X, y), optional
             Images and labels to watch, for early stopping and the plateau schedule; they are never trained on. Without
             it, `validation_fraction` of X is held out.
+        callbacks : sequence of skorch.callbacks.Callback
+            Watch the training, before its own callbacks are called; they should not change it.
 
         Returns
         -------
@@ -212,7 +222,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         images = as_images(X)
         seed = self._seed()
         train, valid = self._split(images, labels, validation, seed)
-        self._train(train, valid, seed)
+        self._train(train, valid, seed, callbacks)
         return self
 
     def predict_proba(self, X: NDArray) -> NDArray[np.float64]:
@@ -273,7 +283,13 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         )
         return (images[train], labels[train]), (images[valid], labels[valid])
 
-    def _train(self, train: tuple[NDArray, NDArray], valid: tuple[NDArray, NDArray] | None, seed: int) -> None:
+    def _train(
+        self,
+        train: tuple[NDArray, NDArray],
+        valid: tuple[NDArray, NDArray] | None,
+        seed: int,
+        callbacks: Sequence[Callback],
+    ) -> None:
         device = choose_device(self.device)
         devices = [device] if device.type == "cuda" else []
         classes = self.classes_.tolist()
@@ -284,7 +300,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
             network = untrained_network(parameters, len(classes), seed)
-            net, images = build_net(parameters, network, data, device, seed, self._fingerprint(train, valid, seed))
+            fingerprint = self._fingerprint(train, valid, seed)
+            net, images = build_net(parameters, network, data, device, seed, fingerprint, callbacks)
             self._run(net, images)
         self.history_ = _plain_history(net.history)
         seen = [train[0]] + ([valid[0]] if valid is not None else [])

@@ -78,7 +78,13 @@ def untrained_network(parameters: Mapping[str, Any], n_classes: int, seed: int) 
 
 
 def build_net(
-    parameters: Mapping[str, Any], network: Network, data: TrainingData, device: torch.device, seed: int, fingerprint: str
+    parameters: Mapping[str, Any],
+    network: Network,
+    data: TrainingData,
+    device: torch.device,
+    seed: int,
+    fingerprint: str,
+    watchers: Sequence[Callback] = (),
 ) -> tuple[ImageNet, DeviceImages]:
     """Build the net that trains a network, and put its images onto the device."""
     generator = torch.Generator(device).manual_seed(seed)
@@ -102,7 +108,8 @@ def build_net(
         **{f"iterator_train__{name}": value for name, value in settings.items()},
         iterator_valid=DeviceBatches,
         train_split=predefined_split(DeviceImages(*data.valid, device)) if data.valid is not None else None,
-        callbacks=_callbacks(parameters, batches, fingerprint),
+        # before early stopping, which ends the round of callbacks of the last epoch
+        callbacks=[*_named(watchers), *_callbacks(parameters, batches, fingerprint)],
         device=str(device),
         verbose=0,
     )
@@ -147,6 +154,10 @@ def _callbacks(parameters: Mapping[str, Any], batches: DeviceBatches, fingerprin
     if parameters["checkpoint"] is not None:
         callbacks.append(("checkpoint", EpochCheckpoint(Path(parameters["checkpoint"]), fingerprint)))
     return callbacks
+
+
+def _named(watchers: Sequence[Callback]) -> list[tuple[str, Callback]]:
+    return [(f"watcher{number}", watcher) for number, watcher in enumerate(watchers)]
 
 
 def _batch_size(asked: int, images: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
+from skorch.callbacks import Callback
 
 from ..datasets import Dataset
 from ..digest import image_digests
@@ -32,6 +34,7 @@ def train_network(
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
     verbose: int = 1,
+    callbacks: Sequence[Callback] = (),
 ) -> Network:
     """Train a recipe's network on a dataset's train split, watching its validation split.
 
@@ -47,6 +50,8 @@ def train_network(
         Replaced after each epoch; gone on from.
     verbose : int
         1 shows a bar on a terminal.
+    callbacks : sequence of skorch.callbacks.Callback
+        As for `CNNClassifier.fit`.
 
     Returns
     -------
@@ -72,7 +77,7 @@ def train_network(
     if isinstance(balance, dict):
         balance = {indices[name]: count for name, count in balance.items()}
     classifier.set_params(balance=balance)
-    classifier.fit(*dataset.arrays("train"), validation=dataset.arrays("validation"))
+    classifier.fit(*dataset.arrays("train"), validation=dataset.arrays("validation"), callbacks=callbacks)
     return replace(classifier.network_, classes=tuple(dataset.classes[label] for label in present))
 
 

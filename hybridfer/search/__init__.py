@@ -1,0 +1,33 @@
+"""Hyperparameter search: networks and trainings are drawn from a space and judged by their validation accuracy.
+
+The space is a TOML file, the study an SQLite file that several processes share, the best trial a feature recipe. It needs
+Optuna: ``pip install 'hybridfer[search]'``. The space that ships, ``grigorasi``, is that of a paper of ATEE 2021.
+"""
+
+from .axes import Choices, NumberList, Range
+from .best import best_recipe, check_replaceable, write_best
+from .loading import load_space
+from .result import SearchResult, TrialRow
+from .run import run_search
+from .space import Axes, SearchSpace
+from .study import StudyError, fingerprint_of, identity_of
+from .table import render_trials
+
+__all__ = [
+    "Axes",
+    "Choices",
+    "NumberList",
+    "Range",
+    "SearchResult",
+    "SearchSpace",
+    "StudyError",
+    "TrialRow",
+    "best_recipe",
+    "check_replaceable",
+    "fingerprint_of",
+    "identity_of",
+    "load_space",
+    "render_trials",
+    "run_search",
+    "write_best",
+]
