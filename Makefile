@@ -4,13 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: benchmark test slow lint clean
+.PHONY: benchmark test slow test-page lint clean
 
 benchmark: $(VENV)/.installed
 	$(BIN)/hybridfer benchmark
 
 test: $(VENV)/.test-installed
 	$(BIN)/python -m pytest
+
+# needs Debian's chromium and chromium-driver
+test-page: $(VENV)/.test-installed
+	$(BIN)/python -m pytest -m slow tests/reporting/test_page_in_browser.py
 
 slow: $(VENV)/.test-installed
 	$(BIN)/python -m pytest -m slow

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .audit import AuditReport, audit_dataset
     from .datasets import Dataset, make_faces, read_dataset
     from .evaluation.benchmark import run_benchmark
     from .evaluation.report import BenchmarkReport
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .training import CNNClassifier
 
 _HOMES = {
+    "AuditReport": "audit",
     "BenchmarkReport": "evaluation.report",
     "CNNClassifier": "training",
     "CNNFeaturizer": "featurizer",
@@ -31,6 +33,7 @@ _HOMES = {
     "FeatureRecipe": "recipes",
     "FeatureStore": "store",
     "PipelineRecipe": "recipes",
+    "audit_dataset": "audit",
     "build_pipeline": "heads",
     "extract_features": "extraction",
     "list_networks": "networks",
@@ -41,6 +44,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AuditReport",
     "BenchmarkReport",
     "CNNClassifier",
     "CNNFeaturizer",
@@ -49,6 +53,7 @@ __all__ = [
     "FeatureRecipe",
     "FeatureStore",
     "PipelineRecipe",
+    "audit_dataset",
     "build_pipeline",
     "extract_features",
     "list_networks",

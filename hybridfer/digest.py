@@ -7,6 +7,7 @@ import xxhash
 from numpy.typing import NDArray
 
 DIGEST = np.dtype("S16")
+BLOCK = 8192
 
 
 def image_digests(images: NDArray) -> NDArray[np.bytes_]:
@@ -38,5 +39,10 @@ def image_digests(images: NDArray) -> NDArray[np.bytes_]:
         images = images[..., 0]
     seed = xxhash.xxh64_intdigest(f"{images.shape[1:]} {images.dtype.str}".encode())
     rows = np.ascontiguousarray(images)
-    raw = b"".join(xxhash.xxh3_128_digest(row.data, seed=seed) for row in rows)
-    return np.frombuffer(raw, dtype=DIGEST)
+    digests = np.empty(len(rows), dtype=DIGEST)
+    # in blocks, as a list of a million bytes objects takes several times the memory of the digests
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        raw = b"".join([xxhash.xxh3_128_digest(row.data, seed=seed) for row in block])
+        digests[start : start + BLOCK] = np.frombuffer(raw, dtype=DIGEST)
+    return digests

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import HybridferError
+from .completion import complete_feature, complete_pipeline
 from .options import check_writable, dataset_options, device_options, reading
+
+if TYPE_CHECKING:
+    from ..heads.search import Refit, Strategy
 
 
 def _jobs(_context: click.Context, _parameter: click.Parameter, value: int | None) -> int | None:
@@ -25,8 +30,20 @@ def _jobs(_context: click.Context, _parameter: click.Parameter, value: int | Non
     "  hybridfer benchmark fer2013.zip -f compact -p svm-rbf -p forest --out runs/fer2013",
 )
 @click.argument("data", default="faces")
-@click.option("-f", "--features", multiple=True, help="Feature recipe: a name or a file; may be repeated.")
-@click.option("-p", "--pipelines", multiple=True, help="Pipeline recipe: a name or a file; may be repeated. All by default.")
+@click.option(
+    "-f",
+    "--features",
+    multiple=True,
+    shell_complete=complete_feature,
+    help="Feature recipe: a name or a file; may be repeated.",
+)
+@click.option(
+    "-p",
+    "--pipelines",
+    multiple=True,
+    shell_complete=complete_pipeline,
+    help="Pipeline recipe: a name or a file; may be repeated. All by default.",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Report's folder; runs/DATA-TIME by default.")
 @click.option("--overwrite", is_flag=True, help="Replace a report that stands in --out.")
 @click.option("--weights", type=click.Path(), help="A weights file, for a single feature recipe.")
@@ -47,6 +64,16 @@ def _jobs(_context: click.Context, _parameter: click.Parameter, value: int | Non
     show_default=True,
     help="What heads are fitted on with the chosen parameters.",
 )
+@click.option(
+    "--drop-twins", is_flag=True, help="Remove images that are in the test split too from train and validation, before all."
+)
+@click.option(
+    "--groups",
+    type=click.Path(dir_okay=False),
+    help="CSV file of name and further columns, such as gender: score these subgroups too.",
+)
+@click.option("--audit/--no-audit", default=True, show_default=True, help="Look for duplicates and the like in DATA.")
+@click.option("--page/--no-page", default=True, show_default=True, help="Write report.html and its figures too.")
 @click.option("--jobs", type=int, callback=_jobs, help="Worker processes of a search; -1 for all cores.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of heads and searches.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON instead of the table.")
@@ -62,9 +89,13 @@ def benchmark(
     overwrite: bool,
     weights: str | None,
     store: str | None,
-    search: str,
+    search: Strategy,
     candidates: int,
-    refit: str,
+    refit: Refit,
+    drop_twins: bool,
+    groups: str | None,
+    audit: bool,
+    page: bool,
     jobs: int | None,
     seed: int,
     as_json: bool,
@@ -95,6 +126,9 @@ def benchmark(
         search=search,
         n_candidates=candidates,
         refit=refit,
+        drop_twins=drop_twins,
+        groups=groups,
+        audit=audit,
         n_jobs=jobs,
         device=device,
         precision=precision,
@@ -103,12 +137,16 @@ def benchmark(
         command=public_command(["hybridfer", *sys.argv[1:]]),
         **reading(options),
     )
-    write_report(report, out)
+    write_report(report, out, page=page)
     click.echo(report.to_json() if as_json else render_table(report).rstrip())
-    click.echo(f"\nreport.md, report.json and predictions.csv are in {out}", err=True)
+    shown = out / ("report.html" if page else "report.md")
+    click.echo(f"\n{shown} shows it all; beside it are report.json, table.csv, table.tex and predictions.csv", err=True)
 
 
 def _fresh_folder(data: str) -> Path:
     """Name a folder that no other run has."""
     stem = Path(os.path.abspath(data)).name.partition(".")[0].replace(":", "-")
-    return Path("runs") / f"{stem or 'images'}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    name = f"{stem or 'images'}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    # two runs may begin within a second
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(folder for folder in map(Path("runs").joinpath, names) if not folder.exists())

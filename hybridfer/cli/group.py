@@ -16,11 +16,14 @@ from ..errors import HybridferError
 log = logging.getLogger("hybridfer")
 
 COMMANDS = {
+    "audit": "Look for duplicates, leaks, conflicting labels and blank images in DATA.",
     "benchmark": "Compare heads with the softmax of the same CNN.",
     "completion": "Print the script that completes commands in a shell.",
     "extract": "Embed every image of DATA into a feature store.",
     "networks": "List the networks of the catalogue.",
     "recipes": "List the feature and pipeline recipes.",
+    "report": "Render the page of a benchmark again, or lay several side by side.",
+    "search": "Search the hyperparameters of a network.",
     "store": "Look into, check and join feature stores.",
     "train": "Train a CNN on DATA.",
 }
@@ -30,6 +33,7 @@ OUT_OF_MEMORY = ("OutOfMemoryError",)
 INTERRUPTED = {
     "benchmark": "Trainings, features and heads that are finished are kept: run the same command again to go on.",
     "extract": "Rows that are sealed are kept: run the same command again to go on.",
+    "search": "Trials that are finished are kept: run the same command again to go on.",
     "train": "The last whole epoch is kept: run the same command with --resume to go on.",
 }
 

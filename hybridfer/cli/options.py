@@ -14,8 +14,8 @@ from ..errors import HybridferError
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def dataset_options(command: Command) -> Command:
-    """Add the options of reading a dataset."""
+def image_options(command: Command) -> Command:
+    """Add the options that say which images of a dataset are read, and how."""
     for option in reversed(
         (
             click.option("--classes", metavar="A,B,...", help="Only these classes, such as happy,sad,neutral,surprise."),
@@ -29,16 +29,27 @@ def dataset_options(command: Command) -> Command:
                 help="Which part of FER2013 is the test split; all scores PublicTest and PrivateTest together.",
             ),
             click.option(
-                "--on-error",
-                type=click.Choice(["raise", "skip"]),
-                default="raise",
-                show_default=True,
-                help="What to do about images that cannot be read.",
+                "--index",
+                type=click.Path(dir_okay=False),
+                metavar="FILE.csv",
+                help="Only the images that this file keeps, such as hybridfer audit --fix writes.",
             ),
         )
     ):
         command = option(command)
     return command
+
+
+def dataset_options(command: Command) -> Command:
+    """Add the options of reading a dataset."""
+    on_error = click.option(
+        "--on-error",
+        type=click.Choice(["raise", "skip"]),
+        default="raise",
+        show_default=True,
+        help="What to do about images that cannot be read.",
+    )
+    return image_options(on_error(command))
 
 
 def device_options(command: Command) -> Command:
@@ -56,8 +67,9 @@ def device_options(command: Command) -> Command:
 
 
 def reading(options: dict[str, Any]) -> dict[str, Any]:
-    """Take the options of `dataset_options` out of a command's, as keywords of `read_dataset`."""
-    keywords = {name: options.pop(name) for name in ("classes", "image_size", "test_split", "on_error")}
+    """Take the options of `dataset_options` or `image_options` out of a command's, as keywords of `read_dataset`."""
+    names = ("classes", "image_size", "test_split", "index", "on_error")
+    keywords = {name: options.pop(name) for name in names if name in options}
     return {**keywords, "mode": "colour" if options.pop("colour") else "grey"}
 
 

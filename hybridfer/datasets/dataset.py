@@ -282,5 +282,8 @@ class Dataset:
         lines = [f"{self.source}: {len(self)} {kind} images of {height}x{width}, {len(self.classes)} classes"]
         lines += [f"{first:<10} " + " ".join(f"{cell:>8}" for cell in cells) for first, *cells in rows]
         if self.problems:
-            lines.append(f"{len(self.problems)} problems: what they name was left out")
+            several = (
+                "1 problem: what it names" if len(self.problems) == 1 else f"{len(self.problems)} problems: what they name"
+            )
+            lines.append(f"{several} was left out")
         return "\n".join(lines)

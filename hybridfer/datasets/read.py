@@ -15,6 +15,7 @@ from hybridfer.datasets.faces import make_faces
 from hybridfer.datasets.index import DatasetIndex, check_problems
 from hybridfer.datasets.layout import resolve_splits
 from hybridfer.datasets.records import Records, label_words
+from hybridfer.datasets.selection import Selection, read_selection
 from hybridfer.datasets.sources import read_source
 from hybridfer.errors import DatasetError
 
@@ -28,6 +29,7 @@ def read_dataset(
     image_size: int | tuple[int, int] | None = None,
     mode: str = "grey",
     test_split: str = "auto",
+    index: str | os.PathLike[str] | None = None,
     on_error: str = "raise",
     n_jobs: int | None = None,
 ) -> Dataset:
@@ -54,6 +56,9 @@ def read_dataset(
         Colour is in the order red, green, blue.
     test_split : {"auto", "public", "private", "all"}
         Which of FER2013's test parts is scored: see `hybridfer.datasets.layout.resolve_splits`.
+    index : path, optional
+        A CSV file that says which images are kept, such as ``hybridfer audit --fix`` writes; the others are left out.
+        It must name every image that is read, with the split and the class that the image has here.
     on_error : {"raise", "skip"}
         Whether unreadable images, wrong pixel counts, unknown labels, empty classes and the like are raised, all in one
         error, or left out and kept in `Dataset.problems`.
@@ -69,7 +74,7 @@ def read_dataset(
     ------
     DatasetError
         If the source is missing or not recognised, holds nothing readable, lacks a column, has members whose paths leave the
-        archive, or has problems that are to raise.
+        archive, or has problems that are to raise; or if the index is one of other images.
 
     Examples
     --------
@@ -77,11 +82,10 @@ def read_dataset(
     >>> faces.classes, sum(faces.counts()["train"].values())
     (('happy', 'sad'), 100)
     """
-    if isinstance(source, Dataset) and _is_as_asked(source, classes, image_size, mode, test_split):
+    if isinstance(source, Dataset) and index is None and _is_as_asked(source, classes, image_size, mode, test_split):
         check_problems(list(source.problems), source.source, on_error)
         return source
-    index = _scan(source, classes, image_size, mode, test_split)
-    return index.read(on_error, n_jobs)
+    return _scan(source, classes, image_size, mode, test_split, index).read(on_error, n_jobs)
 
 
 def scan_dataset(
@@ -91,13 +95,14 @@ def scan_dataset(
     image_size: int | tuple[int, int] | None = None,
     mode: str = "grey",
     test_split: str = "auto",
+    index: str | os.PathLike[str] | None = None,
     on_error: str = "raise",
 ) -> DatasetIndex:
     """Look through a source without decoding its images, so that decoding can overlap with other work.
 
     Parameters
     ----------
-    source, classes, image_size, mode, test_split
+    source, classes, image_size, mode, test_split, index
         As in `read_dataset`.
     on_error : {"raise", "skip"}
         What to do about problems that show without decoding; others are told by `DatasetIndex.decode`.
@@ -118,9 +123,9 @@ def scan_dataset(
     >>> sum(len(batch.images) for batch in index.batches(16))
     40
     """
-    index = _scan(source, classes, image_size, mode, test_split)
-    check_problems(list(index.problems), index.source, on_error)
-    return index
+    scanned = _scan(source, classes, image_size, mode, test_split, index)
+    check_problems(list(scanned.problems), scanned.source, on_error)
+    return scanned
 
 
 def _scan(
@@ -129,16 +134,18 @@ def _scan(
     image_size: int | tuple[int, int] | None,
     mode: str,
     test_split: str,
+    index: str | os.PathLike[str] | None,
 ) -> DatasetIndex:
     """Records of any source, with options applied."""
     if mode not in MODES:
         raise DatasetError(f"mode must be among {', '.join(MODES)}; got {mode!r}.")
     form = Format(mode, _as_size(image_size))
+    selection = None if index is None else read_selection(index)
     if isinstance(source, str) and source.partition(":")[0] == "faces":
         source = _draw(source, classes, form)
     label = source.source if isinstance(source, Dataset) else os.fspath(source)
     records = _from_dataset(source) if isinstance(source, Dataset) else read_source(Path(source))
-    return _index(records, label, classes, form, test_split)
+    return _index(records, label, classes, form, test_split, selection)
 
 
 def _as_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
@@ -183,7 +190,12 @@ def _from_dataset(dataset: Dataset) -> Records:
 
 
 def _index(
-    records: Records, source: str, classes: str | Iterable[str] | None, form: Format, test_split: str
+    records: Records,
+    source: str,
+    classes: str | Iterable[str] | None,
+    form: Format,
+    test_split: str,
+    selection: Selection | None,
 ) -> DatasetIndex:
     known, labels = label_words(records.words, records.classes)
     chosen = known if classes is None else select_classes(classes, known)
@@ -192,19 +204,25 @@ def _index(
         raise DatasetError(f"{source} holds no image of {', '.join(chosen)}.")
     relabel = np.array([*(chosen.index(name) if name in chosen else -1 for name in known), -1], dtype=np.int64)
     splits = resolve_splits(records.homes, records.usages, test_split, source)
+    empty = [(folder, word) for folder, word in records.empty if classes is None or _names(word, chosen)]
+    problems = (*records.problems, *(Problem(folder, "is a class folder without any image") for folder, _ in empty))
+    names = np.array(records.names)
+    if selection is not None:
+        words = np.array([*known, ""])[labels[kept]].tolist()
+        kept = kept[selection.kept(names[kept].tolist(), splits[kept].tolist(), words, records.names, source)]
+        problems = tuple(problem for problem in problems if not selection.drops(problem.where))
     size = form.image_size or records.pixels.first_size(kept)
     if size is None:
         raise DatasetError(f"{source} holds no image that can be read: none of {len(kept)} files is an image.")
-    empty = [(folder, word) for folder, word in records.empty if classes is None or _names(word, chosen)]
     return DatasetIndex(
-        names=np.array(records.names)[kept],
+        names=names[kept],
         labels=relabel[labels[kept]],
         splits=splits[kept],
         classes=chosen,
         source=source,
         image_size=size,
         form=form,
-        problems=(*records.problems, *(Problem(folder, "is a class folder without any image") for folder, _ in empty)),
+        problems=problems,
         pixels=records.pixels,
         pixel_rows=kept,
     )

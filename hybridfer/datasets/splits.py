@@ -1,8 +1,8 @@
-"""Carving a split from train: stratified by class, twins kept together, the same whatever the order of the images."""
+"""Carving a split from train: stratified by class, twins kept together, image by image the same in every subset."""
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,9 @@ from hybridfer.errors import DatasetError
 def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: float, random_state: int) -> NDArray[np.bool_]:
     """Choose a share of the images, stratified by class.
 
-    The draw is over distinct images in the order of their digests: copies of one image go the same way, so that none
-    stands on both sides, and the choice does not depend on how files were listed or packed.
+    Each class gives the images whose digests come first when they are hashed with the seed. So copies of one image go
+    the same way, and an image's side depends neither on the order of the images nor on which other classes there are: a
+    CNN that was trained on all classes and heads that are tuned on some of them hold out the same images.
 
     Parameters
     ----------
@@ -44,22 +45,25 @@ def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: flo
     >>> bool(chosen[0] == chosen[4]), int(chosen[:4].sum())
     (True, 2)
     """
-    from sklearn.model_selection import train_test_split
-
     if not 0 < fraction < 1:
         raise DatasetError(f"The share of a carved split must lie between 0 and 1; got {fraction}.")
     # of images whose copies have several labels, the first label stands for all
     order = np.lexsort((labels, digests))
     distinct, first = np.unique(digests[order], return_index=True)
     classes = labels[order][first]
-    rare = [label for label, count in Counter(classes.tolist()).items() if count < 2]
-    if rare:
-        raise DatasetError(f"Every class needs at least 2 distinct images to be in two splits; of {len(rare)} there is 1.")
-    held = max(round(fraction * len(distinct)), len(set(classes.tolist())))
-    try:
-        _, chosen = train_test_split(np.arange(len(distinct)), test_size=held, stratify=classes, random_state=random_state)
-    except ValueError as error:
-        raise DatasetError(
-            f"{len(distinct)} distinct images are too few to carve {fraction:.0%} of them with every class in it ({error})."
-        ) from error
-    return np.isin(digests, distinct[chosen])
+    draw = np.argsort(_hashed(distinct, random_state), kind="stable")
+    chosen = []
+    for label in np.unique(classes):
+        members = draw[classes[draw] == label]
+        if len(members) < 2:
+            raise DatasetError(f"Every class needs at least 2 distinct images to be in two splits; class {label} has 1.")
+        chosen.append(members[: min(max(round(fraction * len(members)), 1), len(members) - 1)])
+    return np.isin(digests, distinct[np.concatenate(chosen)])
+
+
+def _hashed(digests: NDArray[np.bytes_], random_state: int) -> NDArray[np.bytes_]:
+    """Hash each digest with a seed: a shuffle in which an image's place owes nothing to the other images."""
+    salt = random_state.to_bytes(8, "little", signed=True)
+    return np.array(
+        [hashlib.blake2b(digest, digest_size=8, salt=salt).digest() for digest in digests.tolist()], dtype="V8"
+    ).view(">u8")

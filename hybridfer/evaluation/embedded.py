@@ -14,8 +14,9 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from hybridfer.evaluation.report import FeatureRun
-from hybridfer.evaluation.rows import Prediction
+from hybridfer.evaluation.feature_run import FeatureRun, find_restored_epoch, order_trained_counts, read_history
+from hybridfer.evaluation.prediction import Prediction
+from hybridfer.evaluation.projection import project
 from hybridfer.evaluation.splits import Splits
 from hybridfer.evaluation.twins import count_leak
 from hybridfer.extraction import default_store_path, extract_into, layer_widths, network_of, store_key
@@ -51,6 +52,8 @@ class Embedded:
         Where the rows are.
     features, logits : dict of str to ndarray
         By split: float32 (n, d) and (n, n_classes).
+    projection : ndarray of shape (n_test, 2), dtype float32, or None
+        The test images' features on their first two principal components; None where they have none.
     """
 
     run: FeatureRun
@@ -58,6 +61,7 @@ class Embedded:
     store: FeatureStore
     features: Mapping[str, NDArray[np.float32]]
     logits: Mapping[str, NDArray[np.float32]]
+    projection: NDArray[np.float32] | None
 
     def softmax(self, splits: Splits) -> Prediction | None:
         """Return what the CNN itself says of the test images; None if it does not know all classes."""
@@ -68,8 +72,9 @@ class Embedded:
         columns = [self.network.classes.index(name) for name in classes]
         probabilities = softmax(self.logits["test"][:, columns].astype(float), axis=1)
         seconds = time.perf_counter() - start
+        validation = softmax(self.logits["validation"][:, columns].astype(float), axis=1)
         labels = splits.labels("validation")
-        accuracy = float((self.logits["validation"][:, columns].argmax(axis=1) == labels).mean())
+        accuracy = float((validation.argmax(axis=1) == labels).mean())
         told = []
         if others := sorted(set(self.network.classes) - set(classes)):
             told.append(f"the CNN also knows {', '.join(others)}; its softmax is taken over the classes of the dataset")
@@ -85,6 +90,7 @@ class Embedded:
             validation_accuracy=accuracy,
             predict_seconds=seconds,
             warnings=tuple(told),
+            validation_probabilities=validation,
         )
 
 
@@ -110,6 +116,9 @@ def embed_splits(
     log.info("embedding %d images with %s (store: %s)", len(splits.dataset), recipe.name, path)
     extraction = extract_into(opened, splits.dataset, embedder, progress=bool(verbose))
     digests = {split: splits.digests(split) for split in ("train", "validation", "test")}
+    features = {split: opened.get(wanted, recipe.layers) for split, wanted in digests.items()}
+    projection, variance = project(features["test"])
+    history = read_history(network.history)
     run = FeatureRun(
         recipe=recipe.name,
         network=network.name,
@@ -125,13 +134,18 @@ def embed_splits(
         images_per_second=extraction.embedded / extraction.seconds if extraction.embedded else None,
         forward_passes=extraction.embedded,
         leak=count_leak(digests["test"], network.trained_on, twins) if len(network.trained_on) else None,
+        history=history,
+        restored_epoch=find_restored_epoch(history, network.training),
+        trained_counts=order_trained_counts(network.training, network.classes, splits.dataset.classes),
+        projection_variance=variance,
     )
     return Embedded(
         run,
         network,
         opened,
-        features={split: opened.get(wanted, recipe.layers) for split, wanted in digests.items()},
+        features=features,
         logits={split: opened.get(wanted, "logits") for split, wanted in digests.items()},
+        projection=projection,
     )
 
 

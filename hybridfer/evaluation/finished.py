@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from hybridfer.evaluation.files import write_aside
-from hybridfer.evaluation.rows import Prediction
+from hybridfer.evaluation.prediction import Prediction
+from hybridfer.files import write_aside
 
-FORMAT = 1
+FORMAT = 2
+PROBABILITIES = ("probabilities", "validation_probabilities")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class FinishedHeads:
             with self._path(identity).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 told = json.loads(str(arrays["told"]))
                 told["warnings"] = tuple(told["warnings"])
-                return Prediction(arrays["labels"], arrays.get("probabilities"), **told)
+                known = {name: arrays.get(name) for name in PROBABILITIES}
+                return Prediction(arrays["labels"], **known, **told)
         except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
             return None
 
@@ -54,8 +56,8 @@ class FinishedHeads:
             "warnings": list(prediction.warnings),
         }
         arrays: dict[str, Any] = {"labels": prediction.labels, "told": np.array(json.dumps(told))}
-        if prediction.probabilities is not None:
-            arrays["probabilities"] = prediction.probabilities
+        known = {name: getattr(prediction, name) for name in PROBABILITIES}
+        arrays |= {name: probabilities for name, probabilities in known.items() if probabilities is not None}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         path = self._path(identity)

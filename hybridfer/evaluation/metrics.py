@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from hybridfer.evaluation.calibration import ReliabilityBin, expected_calibration_error, reliability_bins
+from hybridfer.evaluation.selective import SelectiveCurve, selective_curve
 from hybridfer.evaluation.significance import Interval, bootstrap_macro_f1, wilson_interval
-
-#: Bins of the calibration error; 15 as in C. Guo et al., "On calibration of modern neural networks", ICML 2017.
-CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,10 @@ class Scores:
         Images by true class (row) and predicted class (column).
     calibration_error : float or None
         Expected calibration error; None where the classifier gives no probabilities.
+    reliability : tuple of ReliabilityBin, or None
+        The bins behind that error, without the empty ones; None where the classifier gives no probabilities.
+    selective : SelectiveCurve or None
+        Accuracy when only the most confident images are answered; None where the classifier gives no probabilities.
     """
 
     n: int
@@ -58,6 +61,8 @@ class Scores:
     per_class: tuple[ClassScores, ...]
     confusion: tuple[tuple[int, ...], ...]
     calibration_error: float | None
+    reliability: tuple[ReliabilityBin, ...] | None = None
+    selective: SelectiveCurve | None = None
 
 
 def score(
@@ -113,47 +118,11 @@ def score(
         ),
         confusion=tuple(tuple(row) for row in confusion_matrix(y, prediction, labels=labels).tolist()),
         calibration_error=None if probabilities is None else expected_calibration_error(y, probabilities),
+        reliability=None if probabilities is None else reliability_bins(y, probabilities),
+        # by the classes that were predicted, so that the curve ends at the accuracy: a few heads (an SVM with
+        # probabilities fitted beside it) do not always predict what they say is most probable
+        selective=None if probabilities is None else selective_curve(prediction == y, probabilities.max(axis=1)),
     )
-
-
-def expected_calibration_error(y: ArrayLike, probabilities: NDArray, n_bins: int = CALIBRATION_BINS) -> float:
-    """Measure how far the confidence of a classifier is from how often it is right.
-
-    Images are sorted into bins of equal width by their highest probability; the error is the gap between mean
-    confidence and accuracy of each bin, averaged with the images as weights.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,), integers
-        True classes as columns of `probabilities`.
-    probabilities : ndarray of shape (n, k)
-        Probabilities of the classes; the most probable class is taken as the prediction.
-    n_bins : int, default 15
-        Bins between 0 and 1; each includes its upper end.
-
-    Returns
-    -------
-    float
-        From 0, perfectly calibrated, to 1.
-
-    References
-    ----------
-    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017, equation 3.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> sure = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.1, 0.9]])
-    >>> round(expected_calibration_error([0, 0, 1, 0], sure), 3)
-    0.15
-    """
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == np.asarray(y)
-    inner_edges = np.linspace(0, 1, n_bins + 1)[1:-1]
-    bins = np.digitize(confidence, inner_edges, right=True)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=n_bins)
-    return float(np.abs(gaps).sum() / right.size)
 
 
 def _check_classes(y: NDArray, prediction: NDArray, n_classes: int) -> None:

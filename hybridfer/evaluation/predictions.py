@@ -6,7 +6,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hybridfer.errors import HybridferError
-from hybridfer.evaluation.files import write_aside
-from hybridfer.evaluation.rows import Key, Prediction
+from hybridfer.evaluation.prediction import Key, Prediction
+from hybridfer.files import write_aside
 
 CSV_NAME = "predictions.csv"
 ARRAYS_NAME = "predictions.npz"
@@ -41,6 +41,8 @@ class PredictionTable:
         Predicted classes.
     probabilities : dict of (feature, pipeline) to ndarray of shape (n, k), dtype float32
         Probabilities of the classes, of those rows that give them.
+    projections : dict of str to ndarray of shape (n, 2), dtype float32
+        By feature recipe: the embeddings of the images on their first two principal components.
     """
 
     names: NDArray[np.str_]
@@ -50,6 +52,7 @@ class PredictionTable:
     classes: tuple[str, ...]
     predicted: dict[Key, NDArray[np.int64]]
     probabilities: dict[Key, NDArray[np.float32]]
+    projections: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @classmethod
     def collect(
@@ -60,6 +63,7 @@ class PredictionTable:
         twins: NDArray[np.bool_],
         predictions: Mapping[Key, Prediction],
         classes: Sequence[str],
+        projections: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> PredictionTable:
         """Collect what `compare_rows` was given, with the names and digests of the images.
 
@@ -71,6 +75,8 @@ class PredictionTable:
             Names of the test images.
         digests : ndarray of shape (n,), dtype "S16"
             Digests of the test images.
+        projections : mapping of str to ndarray of shape (n, 2), optional
+            By feature recipe, from `hybridfer.evaluation.projection.project`.
 
         Returns
         -------
@@ -106,9 +112,11 @@ class PredictionTable:
             probabilities={
                 key: p.probabilities.astype(np.float32) for key, p in predictions.items() if p.probabilities is not None
             },
+            projections={recipe: points.astype(np.float32) for recipe, points in (projections or {}).items()},
         )
         lengths = {len(table.names), len(table.labels), len(table.digests), len(table.twins)}
         lengths |= {len(predicted) for predicted in table.predicted.values()}
+        lengths |= {len(points) for points in table.projections.values()}
         if len(lengths) > 1:
             raise ValueError(f"Everything must be of the same test images; got the lengths {sorted(lengths)}.")
         return table
@@ -135,8 +143,8 @@ class PredictionTable:
         """Write predictions.csv and predictions.npz into a folder.
 
         The arrays file holds names, labels, digests, twins, classes, `features` and `pipelines` (the rows of
-        the report, in order), `predicted` of shape (rows, n) and, for each row i that has them, `probabilities_i`; no
-        pickle.
+        the report, in order), `predicted` of shape (rows, n) and, for each row i that has them, `probabilities_i`;
+        `projected` (feature recipes) and `projection_i` of shape (n, 2) for each of these; no pickle.
         """
         arrays: dict[str, Any] = {
             "names": self.names,
@@ -147,10 +155,12 @@ class PredictionTable:
             "features": np.array([feature for feature, _ in self.predicted], dtype=np.str_),
             "pipelines": np.array([pipeline for _, pipeline in self.predicted], dtype=np.str_),
             "predicted": np.array(list(self.predicted.values()), dtype=np.int64).reshape(-1, len(self.labels)),
+            "projected": np.array(list(self.projections), dtype=np.str_),
         }
         for i, key in enumerate(self.predicted):
             if key in self.probabilities:
                 arrays[f"probabilities_{i}"] = self.probabilities[key]
+        arrays |= {f"projection_{i}": points for i, points in enumerate(self.projections.values())}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         write_aside(folder / ARRAYS_NAME, buffer.getvalue())
@@ -170,6 +180,8 @@ class PredictionTable:
             # opened here: np.load leaves a damaged archive open
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 keys = list(zip(arrays["features"].tolist(), arrays["pipelines"].tolist(), strict=True))
+                # files of format version 1 have no projections
+                projected = arrays["projected"].tolist() if "projected" in arrays else []
                 return cls(
                     names=arrays["names"],
                     labels=arrays["labels"],
@@ -180,6 +192,7 @@ class PredictionTable:
                     probabilities={
                         key: arrays[f"probabilities_{i}"] for i, key in enumerate(keys) if f"probabilities_{i}" in arrays
                     },
+                    projections={recipe: arrays[f"projection_{i}"] for i, recipe in enumerate(projected)},
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise HybridferError(f"{path} is no readable predictions file ({error}). Run the benchmark again.") from error

@@ -1,111 +1,25 @@
-"""The rows of the benchmark's table: from predictions to scores and to a test against softmax."""
+"""The rows of the benchmark's table: from predictions to scores and to tests against softmax and the best row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import JsonValue
 
+from hybridfer.evaluation.calibration import Temperature, scale_temperature
+from hybridfer.evaluation.comparisons import (
+    BestComparison,
+    SoftmaxComparison,
+    compare_with_softmax_and_best,
+    row_name,
+)
 from hybridfer.evaluation.metrics import Scores, score
-from hybridfer.evaluation.significance import ALPHA, Interval, holm, mcnemar_exact, paired_difference_interval
-
-#: A row's name: its feature recipe and its pipeline recipe.
-Key = tuple[str, str]
-
-# float32 softmax outputs of a few hundred classes sum to 1 within this
-_SUM_TOLERANCE = 1e-3
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What one pipeline on one feature recipe said of the test split, and how it came about.
-
-    Attributes
-    ----------
-    labels : ndarray of shape (n,), integers
-        The predicted class of each test image, as a position among the classes.
-    probabilities : ndarray of shape (n, k) or None
-        The probabilities of the k classes; None where the head gives none.
-    is_softmax : bool
-        Whether this is the CNN's own softmax, which the heads are compared with.
-    best_params : mapping of str to object
-        What the search chose; empty where nothing was searched.
-    validation_accuracy : float or None
-        The accuracy on validation by which it was chosen.
-    search_seconds, fit_seconds, predict_seconds : float
-        Seconds that tuning, the last fit, and predicting the test split took.
-    warnings : tuple of str
-        What the reader should know, such as a head that did not converge.
-
-    Raises
-    ------
-    ValueError
-        If the probabilities do not belong to the labels, or are not probabilities.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Prediction(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]]), is_softmax=True).is_softmax
-    True
-    """
-
-    labels: NDArray[np.integer]
-    probabilities: NDArray[np.floating] | None = None
-    is_softmax: bool = False
-    best_params: Mapping[str, Any] = field(default_factory=dict)
-    validation_accuracy: float | None = None
-    search_seconds: float = 0.0
-    fit_seconds: float = 0.0
-    predict_seconds: float = 0.0
-    warnings: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.labels.ndim != 1 or not np.issubdtype(self.labels.dtype, np.integer):
-            raise ValueError(
-                f"labels must be one row of integers; got shape {self.labels.shape}, dtype {self.labels.dtype}."
-            )
-        if self.probabilities is not None:
-            _check_probabilities(self.probabilities, self.labels.size)
-
-
-@dataclass(frozen=True)
-class SoftmaxComparison:
-    """A head against the softmax of the same CNN, on the twin-free part of the test split.
-
-    Attributes
-    ----------
-    points : float
-        Accuracy of the head less that of softmax, in percentage points.
-    points_interval : tuple of two floats
-        Newcombe's 95 % interval of that difference, in percentage points; for this comparison alone.
-    only_head, only_softmax : int
-        Images that only the head, or only softmax, got right.
-    p_value : float
-        Exact two-sided McNemar test.
-    p_holm : float
-        The same after Holm's correction for all comparisons of the report.
-    """
-
-    points: float
-    points_interval: Interval
-    only_head: int
-    only_softmax: int
-    p_value: float
-    p_holm: float
-
-    @property
-    def is_better(self) -> bool:
-        """Whether the head beats softmax beyond chance."""
-        return self.p_holm < ALPHA and self.points > 0
-
-    @property
-    def is_worse(self) -> bool:
-        """Whether softmax beats the head beyond chance."""
-        return self.p_holm < ALPHA and self.points < 0
+from hybridfer.evaluation.prediction import Key, Prediction
+from hybridfer.evaluation.subgroups import SubgroupScores, score_subgroups
 
 
 @dataclass(frozen=True)
@@ -135,6 +49,13 @@ class Row:
         Seconds that tuning, the last fit, and predicting the test split took.
     warnings : tuple of str
         What the reader should know.
+    temperature : Temperature or None
+        What temperature scaling does to the calibration error of the whole test split; None without probabilities, for a
+        head that was refitted on validation, and where no temperature fits.
+    versus_best : BestComparison or None
+        None for the best row itself, and where no image is twin-free.
+    subgroups : tuple of SubgroupScores
+        On the subgroups of the whole test split, where a table of them was given.
     """
 
     feature: str
@@ -150,11 +71,14 @@ class Row:
     fit_seconds: float
     predict_seconds: float
     warnings: tuple[str, ...] = ()
+    temperature: Temperature | None = None
+    versus_best: BestComparison | None = None
+    subgroups: tuple[SubgroupScores, ...] = ()
 
     @property
     def name(self) -> str:
         """The row in words, such as "svm-rbf on compact"."""
-        return f"{self.pipeline} on {self.feature}"
+        return row_name((self.feature, self.pipeline))
 
     @property
     def seconds(self) -> float:
@@ -168,8 +92,11 @@ def compare_rows(
     predictions: Mapping[Key, Prediction],
     classes: Sequence[str],
     random_state: int = 0,
+    *,
+    validation_labels: ArrayLike = (),
+    groups: Mapping[str, NDArray[np.str_]] | None = None,
 ) -> tuple[Row, ...]:
-    """Score every prediction and test each head against the softmax of its own CNN.
+    """Score every prediction, and test each head against the softmax of its own CNN and each row against the best.
 
     The tests are made on the images without a twin, and Holm's correction over all of them together, so that a report
     with many heads is not surer of itself than one with few.
@@ -186,6 +113,10 @@ def compare_rows(
         The names of the classes.
     random_state : int, default 0
         Seed of the bootstrap intervals.
+    validation_labels : array-like of shape (m,), integers
+        The true classes of the validation images whose probabilities the predictions hold.
+    groups : mapping of str to ndarray of shape (n,), dtype str, optional
+        For each column the subgroup of each test image, from `hybridfer.evaluation.subgroups.Groups.of_images`.
 
     Returns
     -------
@@ -210,13 +141,14 @@ def compare_rows(
     ...     },
     ...     ["happy", "sad"],
     ... )
-    >>> rows[1].versus_softmax.points, rows[1].versus_softmax.is_better
-    (50.0, True)
+    >>> rows[1].versus_softmax.points, rows[1].versus_softmax.is_better, rows[0].versus_best.best
+    (50.0, True, 'forest on tiny')
     """
-    y = np.asarray(y)
+    y, y_validation = np.asarray(y), np.asarray(validation_labels, dtype=np.int64)
     for key, prediction in predictions.items():
-        _check_prediction(key, prediction, y, twins, len(classes))
-    comparisons = _compare(y[~twins], {key: p.labels[~twins] for key, p in predictions.items()}, _softmax(predictions))
+        _check_prediction(key, prediction, y, twins, y_validation, len(classes))
+    decisive = {key: prediction.labels[~twins] for key, prediction in predictions.items()}
+    versus_softmax, versus_best = compare_with_softmax_and_best(y[~twins], decisive, _softmax(predictions))
     return tuple(
         Row(
             feature=key[0],
@@ -227,14 +159,31 @@ def compare_rows(
             whole=score(y, prediction.labels, prediction.probabilities, classes, random_state),
             twin_free=_score_part(y, prediction, ~twins, classes, random_state),
             twins=_score_part(y, prediction, twins, classes, random_state),
-            versus_softmax=comparisons.get(key),
+            versus_softmax=versus_softmax.get(key),
             search_seconds=prediction.search_seconds,
             fit_seconds=prediction.fit_seconds,
             predict_seconds=prediction.predict_seconds,
             warnings=prediction.warnings,
+            temperature=scale_temperature(y_validation, prediction.validation_probabilities, y, prediction.probabilities),
+            versus_best=versus_best.get(key),
+            subgroups=score_subgroups(prediction.labels == y, groups or {}),
         )
         for key, prediction in predictions.items()
     )
+
+
+def count_comparisons(rows: Iterable[Row]) -> int:
+    """Count the tests that Holm's correction is made for: pairs of rows, each once.
+
+    Examples
+    --------
+    >>> count_comparisons([])
+    0
+    """
+    rows = tuple(rows)
+    softmax = {row.feature: row.name for row in rows if row.is_softmax}
+    pairs = {frozenset((row.name, softmax.get(row.feature))) for row in rows if row.versus_softmax is not None}
+    return len(pairs | {frozenset((row.name, row.versus_best.best)) for row in rows if row.versus_best is not None})
 
 
 def best_row(rows: Iterable[Row], *, heads_only: bool = False) -> Row | None:
@@ -263,29 +212,6 @@ def _softmax(predictions: Mapping[Key, Prediction]) -> dict[str, Key]:
     return softmax
 
 
-def _compare(y: NDArray, labels: Mapping[Key, NDArray], softmax: Mapping[str, Key]) -> dict[Key, SoftmaxComparison]:
-    """Test every head against the softmax of its feature recipe, and correct for all tests together."""
-    if y.size == 0:
-        return {}
-    comparisons = {}
-    for key, head in labels.items():
-        reference = softmax.get(key[0], key)
-        if reference == key:
-            continue
-        test = mcnemar_exact(y, head, labels[reference])
-        low, high = paired_difference_interval(y, head, labels[reference])
-        comparisons[key] = SoftmaxComparison(
-            points=100 * (test.only_a - test.only_b) / y.size,
-            points_interval=(100 * low, 100 * high),
-            only_head=test.only_a,
-            only_softmax=test.only_b,
-            p_value=test.p_value,
-            p_holm=test.p_value,
-        )
-    corrected = holm([comparison.p_value for comparison in comparisons.values()])
-    return {key: replace(comparisons[key], p_holm=float(p)) for key, p in zip(comparisons, corrected, strict=True)}
-
-
 def _score_part(
     y: NDArray, prediction: Prediction, part: NDArray[np.bool_], classes: Sequence[str], random_state: int
 ) -> Scores | None:
@@ -307,22 +233,22 @@ def _plain(value: Any) -> JsonValue:
     return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
 
 
-def _check_probabilities(probabilities: NDArray, n: int) -> None:
-    """Refuse what are no probabilities of n images, such as decision values."""
-    if probabilities.ndim != 2 or len(probabilities) != n:
-        raise ValueError(f"probabilities must have a row for each of {n} labels; got shape {probabilities.shape}.")
-    if not np.all(probabilities >= 0) or not np.allclose(probabilities.sum(axis=1), 1, atol=_SUM_TOLERANCE):
-        raise ValueError("probabilities must be at least 0 and sum to 1 in each row; pass None where a head has none.")
-
-
-def _check_prediction(key: Key, prediction: Prediction, y: NDArray, twins: NDArray, n_classes: int) -> None:
+def _check_prediction(
+    key: Key, prediction: Prediction, y: NDArray, twins: NDArray, y_validation: NDArray, n_classes: int
+) -> None:
     """Refuse predictions of other images or other classes."""
     if not prediction.labels.shape == y.shape == twins.shape:
         raise ValueError(
-            f"{key[1]} on {key[0]} must predict each test image once; got {prediction.labels.shape[0]} predictions "
+            f"{row_name(key)} must predict each test image once; got {prediction.labels.shape[0]} predictions "
             f"and {twins.shape[0]} twin marks for {y.shape[0]} images."
         )
-    if prediction.probabilities is not None and prediction.probabilities.shape[1] != n_classes:
+    known = prediction.validation_probabilities
+    if known is not None and len(known) != y_validation.size:
         raise ValueError(
-            f"{key[1]} on {key[0]} must give probabilities of {n_classes} classes; got {prediction.probabilities.shape[1]}."
+            f"{row_name(key)} must give probabilities of {y_validation.size} validation images; got {len(known)}."
         )
+    for probabilities in (prediction.probabilities, known):
+        if probabilities is not None and probabilities.shape[1] != n_classes:
+            raise ValueError(
+                f"{row_name(key)} must give probabilities of {n_classes} classes; got {probabilities.shape[1]}."
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,49 @@ def three_splits(dataset: Dataset, test_split: str = "auto") -> Splits:
         dataset = dataset.with_validation(VALIDATION_SHARE, CARVING_SEED)
         validation_origin = f"{VALIDATION_SHARE:.0%} of train, drawn by class"
     return Splits(dataset, validation_origin, test_origin)
+
+
+def without_twins(splits: Splits) -> tuple[Splits, int]:
+    """Remove from train and validation every image whose pixels also occur in the test split.
+
+    It is done after splits were carved, so that the images that stay are in the split that they are in without it.
+
+    Parameters
+    ----------
+    splits : Splits
+        With all three splits.
+
+    Returns
+    -------
+    tuple of Splits and int
+        The splits without these images, and how many they were.
+
+    Raises
+    ------
+    DatasetError
+        If what is left does not do for training: train or validation are gone, or a class of train.
+
+    Examples
+    --------
+    >>> from hybridfer.datasets import make_faces
+    >>> splits, dropped = without_twins(three_splits(make_faces(140)))
+    >>> dropped
+    0
+    """
+    dataset = splits.dataset
+    twins = (dataset.splits != "test") & np.isin(dataset.digests, splits.digests("test"))
+    kept = dataset.subset(~twins)
+    n = int(twins.sum())
+    try:
+        if not kept.has_split("validation"):
+            raise DatasetError(f"{dataset.source} has no validation images left.")
+        check_trainable(kept, ("validation", "test"))
+    except DatasetError as error:
+        raise DatasetError(
+            f"{n:,} images of train and validation were to be dropped, as their pixels are in the test split too. "
+            f"Then: {error}"
+        ) from error
+    return replace(splits, dataset=kept), n
 
 
 def check_trainable(dataset: Dataset, others: tuple[str, ...] = ("validation",)) -> None:

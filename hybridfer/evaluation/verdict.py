@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hybridfer.evaluation import wording
-from hybridfer.evaluation.rows import Row, SoftmaxComparison
+from hybridfer.evaluation.comparisons import SoftmaxComparison
+from hybridfer.evaluation.rows import Row, best_row
 
 
 def verdict(rows: Sequence[Row]) -> str:
@@ -48,9 +49,13 @@ def verdict(rows: Sequence[Row]) -> str:
 
 def _without_comparison(rows: Sequence[Row]) -> str:
     """The verdict where softmax stands alone, or heads stand without it."""
+    best = best_row(rows)
+    told = "none"
+    if best is not None and best.twin_free is not None:
+        told = f"{best.name}, {wording.percent(best.twin_free.accuracy)} % right"
     if all(row.is_softmax for row in rows):
-        return "Nothing was compared: the table holds softmax alone."
-    return "Nothing was compared: no head stands beside the softmax of its own CNN."
+        return f"Nothing was compared: the table holds softmax alone (best: {told})."
+    return f"Nothing was compared: no head stands beside the softmax of its own CNN (best: {told})."
 
 
 def _winners(better: list[tuple[Row, SoftmaxComparison]], part: str) -> str:

@@ -41,14 +41,14 @@ class Column:
 
 def table_columns(report: BenchmarkReport) -> list[Column]:
     """Choose the columns of a report; without twins the twin-free part is the whole, and is shown once."""
-    n, twins = sum(report.dataset.counts.get("test", ())), report.dataset.twins
+    n, twins = report.dataset.n_test, report.dataset.twins
     decisive = f"twin-free part ({n - twins:,} images)" if twins else f"test split ({n:,} images, no twins)"
     columns = [
         _accuracy_column(decisive, lambda row: row.twin_free, gives_way=1),
         Column(decisive, "macro-F1", _macro_f1, gives_way=4, narrower=Column(decisive, "F1", _macro_f1, gives_way=2)),
-        Column(decisive, "vs softmax", _points),
-        Column(decisive, "p (Holm)", _p_value),
     ]
+    if any(row.versus_softmax is not None for row in report.rows):
+        columns += [Column(decisive, "vs softmax", _points), Column(decisive, "p (Holm)", _p_value)]
     if twins:
         columns.append(_accuracy_column("whole split", lambda row: row.whole, gives_way=5))
     return [*columns, Column("", "seconds", lambda row: wording.seconds(row.seconds), gives_way=3)]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hybridfer.evaluation.files import write_aside
 from hybridfer.evaluation.report import BenchmarkReport
+from hybridfer.files import write_aside
 from hybridfer.reporting.markdown import render_markdown
+from hybridfer.reporting.tables import render_csv, render_latex
 
 MARKDOWN_NAME = "report.md"
+CSV_NAME = "table.csv"
+LATEX_NAME = "table.tex"
 
 
-def write_report(report: BenchmarkReport, folder: str | Path) -> None:
-    """Write report.md, and report.json with the predictions as `BenchmarkReport.write` does.
+def write_report(report: BenchmarkReport, folder: str | Path, *, page: bool = True) -> None:
+    """Write what people read, as `write_readable` does, and report.json with what belongs to it.
 
     Parameters
     ----------
@@ -20,8 +23,31 @@ def write_report(report: BenchmarkReport, folder: str | Path) -> None:
         What to write.
     folder : str or Path
         Created where it is missing; earlier files of these names are replaced.
+    page : bool
+        Write report.html and the figures too, which takes some seconds.
+    """
+    write_readable(report, folder, page=page)
+    report.write(folder)
+
+
+def write_readable(report: BenchmarkReport, folder: str | Path, *, page: bool = True) -> None:
+    """Write report.md, table.csv, table.tex and, if asked for, report.html with the folder figures.
+
+    Parameters
+    ----------
+    report, folder, page
+        As for `write_report`.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_aside(folder / MARKDOWN_NAME, render_markdown(report).encode())
-    report.write(folder)
+    for name, text in (
+        (MARKDOWN_NAME, render_markdown(report)),
+        (CSV_NAME, render_csv(report)),
+        (LATEX_NAME, render_latex(report)),
+    ):
+        write_aside(folder / name, text.encode())
+    if page:
+        # matplotlib is loaded for it alone
+        from hybridfer.reporting.page import write_page
+
+        write_page(report, folder)

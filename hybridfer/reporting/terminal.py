@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import sys
 import textwrap
-from collections.abc import Callable, Sequence
-
-import click
+from collections.abc import Sequence
 
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
-from hybridfer.evaluation.rows import Row, best_row
+from hybridfer.evaluation.rows import Row, best_row, count_comparisons
 from hybridfer.reporting.columns import (
     GAP,
     Column,
@@ -23,6 +19,7 @@ from hybridfer.reporting.columns import (
     span_width,
     table_columns,
 )
+from hybridfer.reporting.paint import Paint, paint_with
 
 # lines longer than this are tiring to follow, however wide the window
 _WIDEST = 100
@@ -30,8 +27,6 @@ _NAME = "pipeline"
 _P_VALUE = re.compile(r"p [<=] [\d.]+")
 # textwrap breaks at ASCII spaces only
 _HARD_SPACE = "\N{NO-BREAK SPACE}"
-
-Paint = Callable[..., str]
 
 
 def render_table(report: BenchmarkReport, width: int | None = None, colour: bool | None = None) -> str:
@@ -59,7 +54,7 @@ def render_table(report: BenchmarkReport, width: int | None = None, colour: bool
     hybridfer.reporting.markdown.render_markdown : The whole report.
     """
     width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST) if width is None else width
-    paint = click.style if (_wants_colour() if colour is None else colour) else _unpainted
+    paint = paint_with(colour)
     rows = [row for run in report.features for row in report.rows_of(run.recipe)]
     name_width = max(len(_NAME), *(len(_row_name(row, starred=False)) for row in rows), 0)
     columns = fit_columns(table_columns(report), rows, width - name_width)
@@ -67,7 +62,7 @@ def render_table(report: BenchmarkReport, width: int | None = None, colour: bool
         *_table(report, columns, rows, name_width, paint),
         "",
         *(paint(line, dim=True) for line in _legend(report, columns, width)),
-        *(paint(line, fg="yellow") for line in _wrapped(_warnings(rows), width)),
+        *(paint(line, fg="yellow") for line in _wrapped([*_warnings(rows), *_audit_warning(report)], width)),
         "",
         *(paint(line, bold=True, fg="red" if report.leaks else None) for line in _wrapped([report.verdict], width)),
     ]
@@ -118,12 +113,12 @@ def _describe(run: FeatureRun) -> str:
 def _legend(report: BenchmarkReport, columns: Sequence[Column], width: int) -> list[str]:
     """What the headings mean, of the columns that are shown."""
     titles = {column.title for column in columns}
-    compared = sum(row.versus_softmax is not None for row in report.rows)
+    compared = count_comparisons(report.rows)
     meanings = {
         "accuracy": "% of the images" + (", with Wilson's 95 % interval" if "accuracy [95 %]" in titles else ""),
         "F1": "macro-F1" if "F1" in titles else "",
-        "vs softmax": "points of accuracy above the softmax of the same CNN",
-        "p (Holm)": f"exact McNemar test, corrected for {wording.count(compared, 'comparison')}" if compared else "",
+        "vs softmax": "points of accuracy above the softmax of the same CNN" if "vs softmax" in titles else "",
+        "p (Holm)": f"exact McNemar test, {_corrected(compared)}" if "p (Holm)" in titles else "",
         "whole split": _about_twins(report.dataset.twins),
         "seconds": "search, fit and prediction" if "seconds" in titles else "",
         "*": "the best of its CNN, and better than softmax beyond chance" if _any_better(report) else "",
@@ -133,6 +128,15 @@ def _legend(report: BenchmarkReport, columns: Sequence[Column], width: int) -> l
         for name, meaning in meanings.items()
         for line in textwrap.wrap(meaning, width, initial_indent=f"{name:<13}", subsequent_indent=" " * 13)
     ]
+
+
+def _corrected(compared: int) -> str:
+    """For how many tests p-values were corrected."""
+    return (
+        "the report's only one"
+        if compared == 1
+        else f"corrected for the {compared:,} pairs of rows that the report compares"
+    )
 
 
 def _about_twins(twins: int) -> str:
@@ -150,17 +154,21 @@ def _warnings(rows: Sequence[Row]) -> list[str]:
     return [f"warning: {row.name}: {warning}" for row in rows for warning in row.warnings]
 
 
+def _audit_warning(report: BenchmarkReport) -> list[str]:
+    """What the audit found that bears on a comparison, in a sentence; nothing where the data are clean."""
+    audit = report.audit
+    if audit is None:
+        return []
+    found = [
+        (audit.exact.across_splits, "group", "of identical images across splits"),
+        (audit.exact.conflicting_labels, "group", "with conflicting labels"),
+        (audit.blanks, "blank image", ""),
+    ]
+    told = [f"{wording.count(n, noun)} {how}".rstrip() for n, noun, how in found if n]
+    return [f"audit: {', '.join(told)}; see report.md"] if told else []
+
+
 def _wrapped(paragraphs: Sequence[str], width: int) -> list[str]:
     """Break paragraphs into lines, but no p-value."""
     bound = [_P_VALUE.sub(lambda found: found.group().replace(" ", _HARD_SPACE), text) for text in paragraphs]
     return [line.replace(_HARD_SPACE, " ") for text in bound for line in textwrap.wrap(text, width)]
-
-
-def _wants_colour() -> bool:
-    """Whether standard output is a terminal whose user has not asked for no colours (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-def _unpainted(text: str, **_: object) -> str:
-    """Leave a text as it is."""
-    return text

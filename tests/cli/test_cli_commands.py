@@ -98,8 +98,8 @@ def test_a_benchmark_writes_its_report_and_shows_the_splits_it_used(run, pets, q
     assert "logistic" in result.stdout
     assert "softmax" in result.stdout
     written = {path.name for path in Path("report").iterdir()}
-    assert {"report.json", "report.md", "predictions.csv"} <= written
-    for path in Path("report").iterdir():
+    assert {"report.json", "report.md", "report.html", "figures", "predictions.csv"} <= written
+    for path in (path for path in Path("report").rglob("*") if path.is_file()):
         assert str(workplace).encode() not in path.read_bytes()
     report = BenchmarkReport.read("report")
     assert report.dataset.source == "pets.npz"
@@ -107,7 +107,7 @@ def test_a_benchmark_writes_its_report_and_shows_the_splits_it_used(run, pets, q
 
 
 def test_a_report_is_never_replaced_unasked(run, pets, quick, monkeypatch):
-    command = ["-q", "benchmark", pets, "-f", quick, "-p", "logistic", "--grid", "off", "--out", "report"]
+    command = ["-q", "benchmark", pets, "-f", quick, "-p", "logistic", "--grid", "off", "--no-page", "--out", "report"]
     done(run(*command))
     before = Path("report/report.json").read_bytes()
     with monkeypatch.context() as patch:
@@ -121,7 +121,7 @@ def test_a_report_is_never_replaced_unasked(run, pets, quick, monkeypatch):
 
 
 def test_a_benchmark_prints_json_alone_where_asked(run, pets, quick):
-    result = done(run("benchmark", pets, "-f", quick, "-p", "logistic", "--grid", "off", "--json", "--colour"))
+    result = done(run("benchmark", pets, "-f", quick, "-p", "logistic", "--grid", "off", "--no-page", "--json", "--colour"))
     assert json.loads(result.stdout)["dataset"]["image_shape"] == [48, 48, 3]
     assert len(list(Path("runs").iterdir())) == 1
 
@@ -137,7 +137,7 @@ def test_both_test_parts_are_scored_together_where_asked(run, quick, workplace):
         folder = workplace / "fer" / ("train" if part == "Training" else "test") / faces.classes[label]
         folder.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / f"{part}_{number}.png"), image)
-    command = ["benchmark", "fer", "-f", quick, "-p", "logistic", "--grid", "off", "--json"]
+    command = ["benchmark", "fer", "-f", quick, "-p", "logistic", "--grid", "off", "--no-page", "--json"]
     told = json.loads(done(run(*command, "--test-split", "all")).stdout)
     assert told["dataset"]["test_split"] == "PublicTest and PrivateTest together"
     assert sum(told["dataset"]["counts"]["test"]) == 36
@@ -211,6 +211,20 @@ def test_stores_are_merged_into_one_that_is_new(run, weights, workplace):
 
 def test_training_leaves_out_what_a_benchmark_of_the_weights_will_score(run, pets, quick):
     assert run("train", pets, "-f", quick, "-o", "pets.safetensors").exit_code == 0
-    run("benchmark", pets, "-f", quick, "--weights", "pets.safetensors", "-p", "forest", "--grid", "off", "--out", "out")
+    run(
+        "benchmark",
+        pets,
+        "-f",
+        quick,
+        "--weights",
+        "pets.safetensors",
+        "-p",
+        "forest",
+        "--grid",
+        "off",
+        "--no-page",
+        "--out",
+        "out",
+    )
     (features,) = json.loads(Path("out/report.json").read_text())["features"]
     assert features["leak"]["images"] == 0

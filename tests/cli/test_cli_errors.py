@@ -61,7 +61,7 @@ def fails(result, *words, code=1):
         (["train", "unlabelled.npz", "--network", "tiny", "-o", "out.safetensors"], "have no label"),
         (["train", "scarce.npz", "--network", "tiny", "-o", "out.safetensors"], "too few of"),
         (["networks", "tyny"], "network must be among"),
-        (["networks", "--image-size", "2"], "at least"),
+        (["networks", "model_f", "--image-size", "2"], "at least"),
         (["store", "info", "empty"], "is no feature store"),
         (["store", "verify", "empty"], "is no feature store"),
         (["store", "merge", "empty", "full"], "is no feature store"),

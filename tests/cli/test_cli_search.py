@@ -56,7 +56,7 @@ def test_a_search_shows_its_trials_and_writes_what_a_benchmark_takes(run, space)
     assert (recipe.name, recipe.network, recipe.training.max_epochs) == ("best", "conv_stack", 1)
     told = json.loads(Path("out/study.json").read_text())
     assert told["trials"][0]["drawn"]["filters"] == recipe.network_arguments["filters"]
-    done(run("benchmark", "faces:90", "-f", "best.toml", "-p", "logistic", "--grid", "off", "--out", "report"))
+    done(run("benchmark", "faces:90", "-f", "best.toml", "-p", "logistic", "--grid", "off", "--no-page", "--out", "report"))
 
 
 def test_the_same_command_finds_its_own_study_again(run, space, workplace):

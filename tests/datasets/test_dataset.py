@@ -76,6 +76,16 @@ def test_validation_is_carved_from_train_in_proportion_and_repeatably(only_train
     assert np.array_equal(carved.images, only_train.images)
 
 
+def test_which_images_are_carved_does_not_depend_on_other_classes_or_the_order(only_train):
+    whole = only_train.with_validation(0.25)
+    held = set(whole.digests[whole.splits == "validation"].tolist())
+    some = only_train.subset(only_train.labels >= 3).with_validation(0.25)
+    kept = set(some.digests.tolist())
+    assert set(some.digests[some.splits == "validation"].tolist()) == held & kept
+    backwards = only_train.subset(np.arange(len(only_train.labels))[::-1]).with_validation(0.25)
+    assert set(backwards.digests[backwards.splits == "validation"].tolist()) == held
+
+
 def test_an_existing_validation_split_is_left_alone(faces):
     assert faces.with_validation() is faces
 

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from hybridfer.audit.report import AuditReport
+from hybridfer.evaluation.calibration import ReliabilityBin, Temperature
+from hybridfer.evaluation.comparisons import BestComparison, SoftmaxComparison
 from hybridfer.evaluation.environment import Environment
+from hybridfer.evaluation.feature_run import Epoch, FeatureRun
 from hybridfer.evaluation.metrics import ClassScores, Scores
-from hybridfer.evaluation.report import BenchmarkReport, DatasetSummary, FeatureRun, Protocol, ReportError
-from hybridfer.evaluation.rows import Row, SoftmaxComparison
+from hybridfer.evaluation.report import BenchmarkReport, ReportError
+from hybridfer.evaluation.rows import Row
+from hybridfer.evaluation.selective import SelectiveCurve
+from hybridfer.evaluation.subgroups import SubgroupScores
+from hybridfer.evaluation.summary import DatasetSummary, Protocol
 from hybridfer.evaluation.twins import Leak
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "report-json.md"
@@ -25,16 +32,51 @@ def test_a_report_survives_json(report):
 
 def test_the_json_begins_with_its_version_and_the_verdict(report):
     values = json.loads(report.to_json())
-    assert list(values)[:2] == ["format_version", "verdict"]
-    assert values["format_version"] == 1
+    assert list(values)[:3] == ["format_version", "verdict", "leaks"]
+    assert values["format_version"] == 2
     assert values["verdict"] == report.verdict
     assert "predictions" not in values
 
 
 def test_an_unknown_version_is_refused(report):
-    text = report.to_json().replace('"format_version": 1', '"format_version": 9')
-    with pytest.raises(ReportError, match="format_version must be 1; got 9"):
+    text = report.to_json().replace('"format_version": 2', '"format_version": 9', 1)
+    with pytest.raises(ReportError, match="format_version must be 1 or 2; got 9"):
         BenchmarkReport.from_json(text)
+
+
+def as_version_1(text: str) -> str:
+    """The report as version 1 wrote it."""
+    values = json.loads(text)
+    values["format_version"] = 1
+    del values["leaks"], values["audit"], values["dataset"]["read_seconds"], values["dataset"]["dropped_twins"]
+    for run in values["features"]:
+        for name in ("history", "restored_epoch", "trained_counts", "projection_variance"):
+            del run[name]
+    for row in values["rows"]:
+        for name in ("temperature", "versus_best", "subgroups"):
+            del row[name]
+        for part in ("whole", "twin_free", "twins"):
+            for name in ("reliability", "selective"):
+                row[part].pop(name)
+    return json.dumps(values)
+
+
+def test_version_1_is_read_with_nothing_in_place_of_what_it_lacks(report):
+    found = BenchmarkReport.from_json(as_version_1(report.to_json()))
+    assert found.format_version == 2
+    assert found.audit is None
+    assert found.features[0].history == ()
+    assert found.rows[0].versus_best is None
+    assert found.rows[0].whole.selective is None
+    assert found.rows[1].versus_softmax == report.rows[1].versus_softmax
+    assert BenchmarkReport.from_json(found.to_json()) == found
+
+
+def test_the_committed_results_are_read():
+    paths = sorted((DOCUMENT.parents[1] / "benchmarks" / "results").glob("fer2013*.json"))
+    assert paths
+    for path in paths:
+        assert BenchmarkReport.from_json(path.read_bytes()).rows
 
 
 def test_a_missing_field_is_refused_with_its_place(report):
@@ -93,6 +135,19 @@ def test_a_leak_into_the_decisive_part_stands_before_the_verdict(report):
     leaking = dataclasses.replace(report, features=(run,))
     assert leaking.verdict.startswith("Do not trust this comparison: the CNN of tiny was trained on 3 of the twin-free")
     assert leaking.verdict.endswith(report.verdict)
+    assert json.loads(leaking.to_json())["leaks"] == list(leaking.leaks)
+
+
+def test_dropped_twins_that_loaded_weights_have_seen_are_told_with_the_way_out(report):
+    run, dataset = dataclasses.replace(report.features[0], leak=Leak(9, 9)), dataclasses.replace(report.dataset, twins=0)
+    (leak,) = dataclasses.replace(report, features=(run,), dataset=dataset).leaks
+    assert leak.endswith("Train it without them, or leave the twins in train.")
+
+
+def test_a_test_split_of_training_images_stands_before_the_verdict(report):
+    leaking = dataclasses.replace(report, dataset=dataclasses.replace(report.dataset, twins=90))
+    assert leaking.verdict.startswith("Do not trust this comparison: 90 of 90 test images are also training images")
+    assert json.loads(leaking.to_json())["leaks"] == list(leaking.leaks)
 
 
 def test_the_time_is_in_utc(report):
@@ -101,11 +156,29 @@ def test_the_time_is_in_utc(report):
 
 @pytest.mark.parametrize(
     "kind",
-    [BenchmarkReport, DatasetSummary, Protocol, FeatureRun, Leak, Row, Scores, ClassScores, SoftmaxComparison, Environment],
+    [
+        BenchmarkReport,
+        DatasetSummary,
+        Protocol,
+        FeatureRun,
+        Epoch,
+        Leak,
+        Row,
+        Scores,
+        ClassScores,
+        ReliabilityBin,
+        SelectiveCurve,
+        SoftmaxComparison,
+        BestComparison,
+        Temperature,
+        SubgroupScores,
+        AuditReport,
+        Environment,
+    ],
 )
 def test_every_field_is_documented(kind):
     text = DOCUMENT.read_text()
-    fields = {field.name for field in dataclasses.fields(kind)} - {"predictions"}
+    fields = {field.name for field in dataclasses.fields(kind)} - {"predictions", "gallery"}
     assert {name for name in fields if f"`{name}`" not in text} == set()
 
 

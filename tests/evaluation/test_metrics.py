@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from scipy.stats import binned_statistic
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_score, recall_score
 
-from hybridfer.evaluation.metrics import expected_calibration_error, score
+from hybridfer.evaluation.calibration import expected_calibration_error, reliability_bins
+from hybridfer.evaluation.metrics import score
+from hybridfer.evaluation.selective import selective_curve
 from hybridfer.evaluation.significance import wilson_interval
 
 CLASSES = ("angry", "happy", "sad", "neutral")
@@ -47,36 +48,25 @@ def test_macro_f1_is_the_mean_over_the_classes_that_occur():
     assert len(scores.confusion) == 4
 
 
-def test_calibration_error_is_none_without_probabilities():
-    assert score([0, 1], [0, 1], None, CLASSES).calibration_error is None
+def test_nothing_is_said_of_confidence_without_probabilities():
+    scores = score([0, 1], [0, 1], None, CLASSES)
+    assert (scores.calibration_error, scores.reliability, scores.selective) == (None, None, None)
 
 
-def test_calibration_error_agrees_with_scipy_bins(answers):
+def test_curves_are_those_of_the_answers(answers):
     y, prediction, probabilities = answers
-    confidence, right = probabilities.max(axis=1), prediction == y
-    edges = np.linspace(0, 1, 16)
-    accuracy = binned_statistic(confidence, right, "mean", edges).statistic
-    mean_confidence = binned_statistic(confidence, confidence, "mean", edges).statistic
-    weight = binned_statistic(confidence, right, "count", edges).statistic / 500
-    expected = np.nansum(weight * np.abs(accuracy - mean_confidence))
-    assert score(y, prediction, probabilities, CLASSES).calibration_error == pytest.approx(expected)
+    scores = score(y, prediction, probabilities, CLASSES)
+    assert scores.calibration_error == expected_calibration_error(y, probabilities)
+    assert scores.reliability == reliability_bins(y, probabilities)
+    assert scores.selective == selective_curve(y == prediction, probabilities.max(axis=1))
+    assert scores.selective.accuracies[-1] == pytest.approx(scores.accuracy)
 
 
-def test_a_sure_classifier_that_is_half_right_is_off_by_half():
-    probabilities = np.eye(2)[np.zeros(10, int)]
-    assert expected_calibration_error(np.arange(10) % 2, probabilities) == pytest.approx(0.5)
-
-
-def test_over_and_underconfidence_cancel_within_a_bin_only():
-    probabilities = np.array([[0.62, 0.38], [0.62, 0.38], [0.98, 0.02], [0.98, 0.02]])
-    # 62 % sure and always right; 98 % sure and always wrong
-    assert expected_calibration_error([0, 0, 1, 1], probabilities) == pytest.approx((0.38 + 0.98) / 2)
-
-
-def test_a_bin_includes_its_upper_end():
-    # of two bins the lower holds a confidence of one half, so the right and the wrong answer cannot cancel
-    probabilities = np.array([[0.5, 0.5], [0.9, 0.1]])
-    assert expected_calibration_error([0, 1], probabilities, n_bins=2) == pytest.approx((0.5 + 0.9) / 2)
+def test_the_selective_curve_is_about_what_was_predicted_not_what_is_most_probable(answers):
+    y, _, probabilities = answers
+    scores = score(y, y, probabilities, CLASSES)
+    assert set(scores.selective.accuracies) == {1.0}
+    assert scores.reliability == reliability_bins(y, probabilities)
 
 
 @pytest.mark.parametrize(("y", "prediction"), [([0, 1], [0]), ([], []), ([[0]], [[0]])])

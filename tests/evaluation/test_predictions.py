@@ -30,6 +30,9 @@ def test_what_was_written_is_read_again(table, tmp_path):
     for name in ("names", "labels", "digests", "twins"):
         np.testing.assert_array_equal(getattr(found, name), getattr(table, name))
     assert found.classes == table.classes
+    assert list(found.projections) == ["tiny"]
+    np.testing.assert_array_equal(found.projections["tiny"], table.projections["tiny"])
+    assert found.projections["tiny"].dtype == np.float32
     assert list(found.predicted) == list(table.predicted)
     assert list(found.probabilities) == [("tiny", "softmax"), ("tiny", "knn")]
     for key, probabilities in table.probabilities.items():
@@ -37,6 +40,14 @@ def test_what_was_written_is_read_again(table, tmp_path):
         assert found.probabilities[key].dtype == np.float32
     for key, predicted in table.predicted.items():
         np.testing.assert_array_equal(found.predicted[key], predicted)
+
+
+def test_a_file_of_version_1_has_no_projections(table, tmp_path):
+    table.write(tmp_path)
+    with np.load(tmp_path / "predictions.npz") as arrays:
+        content = {name: arrays[name] for name in arrays.files if not name.startswith("project")}
+    np.savez(tmp_path / "predictions.npz", **content)
+    assert PredictionTable.read(tmp_path).projections == {}
 
 
 def test_the_arrays_file_holds_no_pickle(table, tmp_path):
@@ -70,3 +81,6 @@ def test_a_table_without_rows_is_written_and_read(table, tmp_path):
 def test_parts_of_different_images_are_refused(table, predictions):
     with pytest.raises(ValueError, match=r"the lengths \[89, 90\]"):
         PredictionTable.collect(table.labels, table.names[:89], table.digests, table.twins, predictions, table.classes)
+    parts = (table.labels, table.names, table.digests, table.twins, predictions, table.classes)
+    with pytest.raises(ValueError, match=r"the lengths \[7, 90\]"):
+        PredictionTable.collect(*parts, {"tiny": np.zeros((7, 2))})

@@ -1,12 +1,16 @@
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
+from hybridfer.evaluation.calibration import scale_temperature
 from hybridfer.evaluation.metrics import score
-from hybridfer.evaluation.rows import Key, Prediction, best_row, compare_rows
+from hybridfer.evaluation.prediction import Key, Prediction
+from hybridfer.evaluation.rows import best_row, compare_rows, count_comparisons
+from hybridfer.evaluation.subgroups import score_subgroups
 
 CLASSES = ("angry", "happy", "sad")
 N = 400
@@ -35,21 +39,37 @@ def predictions(y) -> dict[Key, Prediction]:
     return found
 
 
-def test_the_tests_are_made_without_twins_and_corrected_over_all_heads(y, twins, predictions):
+def test_the_tests_are_made_without_twins_and_corrected_all_together(y, twins, predictions):
     rows = compare_rows(y, twins, predictions, CLASSES)
     right = {key: p.labels[~twins] == y[~twins] for key, p in predictions.items()}
-    p_values = []
+
+    def p_value(a: Key, b: Key) -> float:
+        table = [[(right[a] & right[b]).sum(), (right[a] & ~right[b]).sum()], [(~right[a] & right[b]).sum(), 0]]
+        return mcnemar(table, exact=True).pvalue
+
+    best = max(right, key=lambda key: right[key].mean())
+    pairs = {}
     for row in rows:
+        key, softmax = (row.feature, row.pipeline), (row.feature, "softmax")
         if not row.is_softmax:
-            head, softmax = right[row.feature, row.pipeline], right[row.feature, "softmax"]
-            table = [[(head & softmax).sum(), (head & ~softmax).sum()], [(~head & softmax).sum(), 0]]
-            p_values.append(mcnemar(table, exact=True).pvalue)
-            assert row.versus_softmax.points == pytest.approx(100 * (head.mean() - softmax.mean()))
+            pairs[frozenset((key, softmax))] = row.versus_softmax
+            assert row.versus_softmax.p_value == pytest.approx(p_value(key, softmax))
+            assert row.versus_softmax.points == pytest.approx(100 * (right[key].mean() - right[softmax].mean()))
             low, high = row.versus_softmax.points_interval
             assert low < row.versus_softmax.points < high
-    heads = [row for row in rows if not row.is_softmax]
-    assert [row.versus_softmax.p_value for row in heads] == pytest.approx(p_values)
-    assert [row.versus_softmax.p_holm for row in heads] == pytest.approx(multipletests(p_values, method="holm")[1])
+        if key != best:
+            pairs.setdefault(frozenset((key, best)), row.versus_best)
+            assert row.versus_best.p_value == pytest.approx(p_value(key, best))
+    corrected = multipletests([comparison.p_value for comparison in pairs.values()], method="holm")[1]
+    assert [comparison.p_holm for comparison in pairs.values()] == pytest.approx(corrected.tolist())
+    assert count_comparisons(rows) == len(pairs) == 8
+
+
+def test_the_best_row_is_compared_with_no_other(y, twins, predictions):
+    rows = compare_rows(y, twins, predictions, CLASSES)
+    (best,) = [row for row in rows if row.versus_best is None]
+    assert best == best_row(rows)
+    assert {row.versus_best.best for row in rows if row != best} == {best.name}
 
 
 def test_rows_keep_the_order_of_the_predictions(y, twins, predictions):
@@ -101,6 +121,30 @@ def test_better_and_worse_ask_for_the_corrected_p_value(y, twins):
     assert not compare_rows(y, twins, two, CLASSES)[1].versus_softmax.is_better
     swapped = {("tiny", "forest"): Prediction(softmax), ("tiny", "softmax"): Prediction(barely, is_softmax=True)}
     assert compare_rows(y, twins, swapped, CLASSES)[0].versus_softmax.is_worse
+
+
+def test_the_temperature_is_fitted_on_validation_and_judged_on_the_whole_test_split(y, twins, predictions):
+    y_validation, softmax = y[:100], predictions["tiny", "softmax"]
+    known = np.roll(softmax.probabilities, 1, axis=0)[:100]
+    told = {("tiny", "softmax"): replace(softmax, validation_probabilities=known)}
+    (row,) = compare_rows(y, twins, told, CLASSES, validation_labels=y_validation)
+    assert row.temperature == scale_temperature(y_validation, known, y, softmax.probabilities)
+    assert row.temperature.error_before == row.whole.calibration_error
+    assert compare_rows(y, twins, predictions, CLASSES)[0].temperature is None
+
+
+def test_subgroups_are_scored_on_the_whole_test_split(y, twins, predictions):
+    groups = {"gender": np.where(np.arange(N) % 3 == 0, "female", "male")}
+    for row in compare_rows(y, twins, predictions, CLASSES, groups=groups):
+        labels = predictions[row.feature, row.pipeline].labels
+        assert row.subgroups == score_subgroups(labels == y, groups)
+        assert sum(group.n for group in row.subgroups) == N
+
+
+def test_probabilities_of_other_validation_images_are_refused(y, twins):
+    prediction = Prediction(y, validation_probabilities=np.full((7, 3), 1 / 3))
+    with pytest.raises(ValueError, match="forest on tiny must give probabilities of 9 validation images; got 7"):
+        compare_rows(y, twins, {("tiny", "forest"): prediction}, CLASSES, validation_labels=y[:9])
 
 
 def test_parameters_of_a_search_become_plain_values(y, twins):

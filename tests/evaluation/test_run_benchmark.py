@@ -8,9 +8,9 @@ import pytest
 
 from hybridfer import FeatureRecipe, PipelineRecipe, make_faces, run_benchmark
 from hybridfer.errors import DatasetError, RecipeError, StoreError
-from hybridfer.evaluation import benchmark, embedded
+from hybridfer.evaluation import benchmark, embedded, fitting, plan
 from hybridfer.evaluation.finished import FinishedHeads
-from hybridfer.evaluation.rows import Prediction
+from hybridfer.evaluation.prediction import Prediction
 from hybridfer.networks import catalogue_network, save_network
 
 QUICK = FeatureRecipe(name="quick", network="tiny", training={"max_epochs": 1})
@@ -41,8 +41,8 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def fits(monkeypatch):
     """Names of the heads that are fitted, not found."""
-    fitted, original = [], benchmark._fit_head
-    monkeypatch.setattr(benchmark, "_fit_head", lambda recipe, *rest: fitted.append(recipe.name) or original(recipe, *rest))
+    fitted, original = [], fitting.fit_head
+    monkeypatch.setattr(fitting, "fit_head", lambda recipe, *rest: fitted.append(recipe.name) or original(recipe, *rest))
     return fitted
 
 
@@ -82,17 +82,17 @@ def test_a_second_run_trains_embeds_and_fits_nothing(faces, fits, monkeypatch):
 
 
 def test_an_interrupted_run_uses_all_that_was_finished(faces, weights, fits, monkeypatch):
-    whole = benchmark._fit_head
+    whole = fitting.fit_head
 
     def interrupted(recipe, *rest):
         if recipe.name == "knn":
             raise KeyboardInterrupt
         return whole(recipe, *rest)
 
-    monkeypatch.setattr(benchmark, "_fit_head", interrupted)
+    monkeypatch.setattr(fitting, "fit_head", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(faces, weights)
-    monkeypatch.setattr(benchmark, "_fit_head", whole)
+    monkeypatch.setattr(fitting, "fit_head", whole)
     report = run(faces, weights)
     assert fits == ["logistic", "knn"]
     assert report.features[0].forward_passes == 0
@@ -130,7 +130,7 @@ def test_of_two_runs_at_once_one_trains_and_the_other_waits(faces, monkeypatch):
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(trained) == 1
+    assert (len(trained), len(reports)) == (1, 2)
     assert sum(report.features[0].forward_passes for report in reports) == 120
 
 
@@ -190,9 +190,9 @@ def test_without_the_classes_of_the_dataset_there_is_no_softmax_row(faces, weigh
 
 def test_a_head_that_the_data_cannot_bear_is_named(faces, weights):
     many = KNN.model_copy(update={"name": "many", "parameters": {"n_neighbors": 100}, "grid": []})
-    crowd = benchmark.rehearse_recipe
+    crowd = plan.rehearse_recipe
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(benchmark, "rehearse_recipe", lambda recipe: None if recipe.name == "many" else crowd(recipe))
+        patch.setattr(plan, "rehearse_recipe", lambda recipe: None if recipe.name == "many" else crowd(recipe))
         with pytest.raises(RecipeError, match="'many' cannot be fitted on 84 train images"):
             run(faces, weights, [many], search="off")
 
@@ -240,6 +240,15 @@ def test_a_store_of_other_features_is_refused(faces, weights, tmp_path):
         )
 
 
+def test_probabilities_of_validation_images_are_kept_with_a_finished_head(tmp_path):
+    heads, identity = FinishedHeads(tmp_path), {"recipe": "knn"}
+    known = np.full((5, 3), 1 / 3)
+    heads.keep(identity, Prediction(np.arange(2), np.eye(3)[:2], validation_probabilities=known))
+    np.testing.assert_array_equal(heads.find(identity).validation_probabilities, known)
+    heads.keep(identity, Prediction(np.arange(2)))
+    assert heads.find(identity).validation_probabilities is None
+
+
 @pytest.mark.parametrize("damage", ["cut", "byte", "empty"])
 def test_a_damaged_file_of_a_finished_head_is_as_none(tmp_path, damage):
     heads, identity = FinishedHeads(tmp_path), {"recipe": "knn"}
@@ -264,3 +273,140 @@ def test_a_cnn_that_learned_nothing_is_told_beside_its_softmax(faces, weights):
     softmax = run(faces, weights).rows_of("tiny")[0]
     assert softmax.validation_accuracy is not None
     assert any("not trained enough" in warning for warning in softmax.warnings)
+
+
+def copied(faces, n, into):
+    """The faces, with copies of the first n test images in another split."""
+    copies = faces.subset(np.flatnonzero(faces.splits == "test")[:n])
+    return replace(
+        faces,
+        images=np.concatenate([faces.images, copies.images]),
+        labels=np.concatenate([faces.labels, copies.labels]),
+        names=np.concatenate([faces.names, np.char.add("copy of ", copies.names)]),
+        splits=np.concatenate([faces.splits, [into] * n]),
+    )
+
+
+def test_dropped_twins_are_neither_trained_nor_fitted_nor_tuned_on(faces):
+    source = copied(copied(faces, 4, "train"), 2, "validation")
+    report, clean = run(source, pipelines=[KNN], drop_twins=True), run(faces, pipelines=[KNN])
+    assert (report.dataset.dropped_twins, report.dataset.twins) == (6, 0)
+    assert report.dataset.counts == clean.dataset.counts
+    assert report.features[0].weights_digest == clean.features[0].weights_digest
+    assert report.features[0].leak.images == 0
+    assert report.rows[0].twin_free == report.rows[0].whole
+    assert clean.dataset.dropped_twins is None
+
+
+def test_loaded_weights_have_seen_twins_that_are_dropped_now(faces, tmp_path):
+    source = copied(faces, 4, "train")
+    network = catalogue_network("tiny", n_classes=3)
+    seen = np.unique(source.digests[source.splits == "train"])
+    save_network(replace(network, classes=faces.classes, trained_on=seen), tmp_path / "seen.safetensors")
+    kept, dropped = (run(source, tmp_path / "seen.safetensors", [KNN], drop_twins=drop) for drop in (False, True))
+    assert kept.leaks == ()
+    assert (kept.features[0].leak.images, kept.features[0].leak.twin_free) == (4, 0)
+    assert "was trained on 4 of the twin-free test images" in dropped.leaks[0]
+
+
+def test_train_images_passed_as_test_are_told_before_anything_long_and_in_the_report(faces, weights, caplog):
+    train = faces.subset(faces.splits == "train")
+    test = replace(train, splits=np.full(len(train), "test"), names=np.char.add("test ", train.names))
+    parts = (train, test)
+    both = replace(
+        train,
+        **{name: np.concatenate([getattr(p, name) for p in parts]) for name in ("images", "labels", "splits", "names")},
+    )
+    report = run(both, weights, [KNN])
+    (leak,) = report.leaks
+    assert leak.startswith("Do not trust this comparison: 84 of 84 test images are also training images")
+    assert leak in caplog.text
+    assert report.verdict.endswith("every test image has a pixel-identical twin in train or validation.")
+    assert report.rows[0].versus_softmax is None
+    assert report.rows[0].versus_best is None
+
+
+def test_a_temperature_is_fitted_where_validation_was_not_fitted_on(weights):
+    source = make_faces(240, classes=("happy", "sad", "surprise"), random_state=2)
+    rows = {row.pipeline: row for row in run(source, weights).rows}
+    assert rows["knn"].temperature.error_before == rows["knn"].whole.calibration_error
+    refitted = {row.pipeline: row for row in run(source, weights, refit="train+validation").rows}
+    assert refitted["knn"].temperature is None
+    assert refitted["logistic"].temperature is None
+    assert refitted["softmax"].temperature == rows["softmax"].temperature
+
+
+def test_a_head_that_was_found_finished_has_the_same_temperature(weights):
+    source = make_faces(240, classes=("happy", "sad", "surprise"), random_state=2)
+    assert run(source, weights).rows[1:] == run(source, weights).rows[1:]
+
+
+def test_the_training_is_told_epoch_by_epoch(faces):
+    recipe = QUICK.model_copy(update={"training": QUICK.training.model_copy(update={"max_epochs": 3, "patience": 1})})
+    told = run(faces, features=recipe, pipelines=[KNN]).features[0]
+    assert [epoch.epoch for epoch in told.history] == list(range(1, told.epochs + 1))
+    assert all(epoch.train_loss is not None and epoch.valid_accuracy is not None for epoch in told.history)
+    assert told.restored_epoch in range(1, told.epochs + 1)
+    assert sum(epoch.seconds for epoch in told.history) == pytest.approx(told.train_seconds)
+    assert told.trained_counts is None
+
+
+def test_balanced_training_is_told_by_class_in_the_order_of_the_dataset(faces):
+    rare = faces.subset(~((faces.labels == 1) & (faces.splits == "train") & (np.arange(len(faces)) % 2 == 0)))
+    recipe = QUICK.model_copy(update={"training": QUICK.training.model_copy(update={"balance": "match-majority"})})
+    report = run(rare, features=recipe, pipelines=[KNN])
+    counts = report.dataset.counts["train"]
+    assert min(counts) < max(counts)
+    assert report.features[0].trained_counts == (max(counts),) * 3
+
+
+def test_embeddings_are_projected_for_each_feature_recipe(faces):
+    other = QUICK.model_copy(update={"name": "other", "layers": ("conv4",)})
+    report = run(faces, features=[QUICK, other], pipelines=[KNN])
+    n = sum(report.dataset.counts["test"])
+    assert {name: points.shape for name, points in report.predictions.projections.items()} == {
+        "quick": (n, 2),
+        "other": (n, 2),
+    }
+    for told in report.features:
+        first, second = told.projection_variance
+        assert 1 >= first >= second >= 0
+
+
+def test_subgroups_come_from_a_file_beside_the_images(faces, weights, tmp_path):
+    test = faces.split("test")
+    lines = [f"{name},{'female' if i % 2 else 'male'}" for i, name in enumerate(test.names)]
+    (tmp_path / "groups.csv").write_text("\n".join(["name,gender", *lines]))
+    report = run(faces, weights, [KNN], groups=tmp_path / "groups.csv")
+    for row in report.rows:
+        right = report.predictions.predicted[row.feature, row.pipeline] == test.labels
+        female, male = row.subgroups
+        assert (female.value, female.n, female.accuracy) == ("female", right[1::2].size, right[1::2].mean())
+        assert (male.value, male.n, male.accuracy) == ("male", right[::2].size, right[::2].mean())
+
+
+def test_a_broken_file_of_subgroups_is_found_before_anything_long_begins(no_training, tmp_path):
+    with pytest.raises(DatasetError, match=r"absent\.csv could not be read"):
+        run("nowhere.zip", groups=tmp_path / "absent.csv")
+    (tmp_path / "other.csv").write_text("name,gender\nx.jpg,male\n")
+    with pytest.raises(DatasetError, match="names no test image"):
+        run("faces:90", groups=tmp_path / "other.csv")
+
+
+def test_the_dataset_is_audited_as_it_was_read(faces, weights):
+    source = copied(faces, 4, "train")
+    audit = run(source, weights, [KNN], drop_twins=True).audit
+    assert audit.n_images == len(source)
+    assert (audit.exact.groups, audit.exact.across_splits) == (4, 4)
+    assert run(source, weights, [KNN], audit=False).audit is None
+
+
+def test_reading_is_timed_where_something_is_read(faces, weights):
+    assert run(faces, weights, [KNN]).dataset.read_seconds is None
+    assert run("faces:120", weights, [KNN], classes="happy,sad,surprise").dataset.read_seconds > 0
+
+
+def test_a_recipe_with_a_grid_stands_for_its_members(faces):
+    grid = FeatureRecipe.model_validate({**QUICK.model_dump(), "grid": {"training": {"learning_rate": [0.01, 0.001]}}})
+    report = run(faces, features=grid, pipelines=[KNN])
+    assert [told.recipe for told in report.features] == ["quick[learning_rate=0.01]", "quick[learning_rate=0.001]"]

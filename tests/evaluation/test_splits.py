@@ -5,7 +5,7 @@ import pytest
 
 from hybridfer import make_faces
 from hybridfer.errors import DatasetError
-from hybridfer.evaluation.splits import check_trainable, three_splits
+from hybridfer.evaluation.splits import check_trainable, three_splits, without_twins
 
 
 @pytest.fixture
@@ -31,7 +31,8 @@ def test_splits_of_the_source_stay_as_they_are(faces):
 def test_missing_splits_are_drawn_from_train_and_told(faces):
     splits = three_splits(of_train(faces))
     whole = len(of_train(faces))
-    assert counts(splits)["test"] == round(0.2 * whole)
+    # each class gives its share, rounded
+    assert counts(splits)["test"] == sum(round(0.2 * n) for n in of_train(faces).counts()["train"].values())
     assert sum(counts(splits).values()) == whole
     assert all(min(row.values()) > 0 for row in splits.dataset.counts().values())
     assert "20% of train" in splits.test_origin
@@ -61,6 +62,51 @@ def test_copies_of_an_image_never_stand_on_both_sides(faces):
 
 def test_what_the_test_split_is_made_of_is_told_where_it_was_asked_for(faces):
     assert three_splits(faces, "all").test_origin == "PublicTest and PrivateTest together"
+
+
+def with_twins(faces, train, validation):
+    """The faces, and as many copies of test images in train and in validation."""
+    test = np.flatnonzero(faces.splits == "test")
+    copies = faces.subset(test[: train + validation])
+    return replace(
+        faces,
+        images=np.concatenate([faces.images, copies.images]),
+        labels=np.concatenate([faces.labels, copies.labels]),
+        names=np.concatenate([faces.names, copies.names]),
+        splits=np.concatenate([faces.splits, ["train"] * train + ["validation"] * validation]),
+    )
+
+
+def test_twins_are_dropped_from_train_and_validation_alone(faces):
+    before = three_splits(with_twins(faces, 4, 3))
+    after, dropped = without_twins(before)
+    assert dropped == 7
+    assert after.dataset.names.tolist() == faces.names.tolist()
+    assert counts(after) == counts(three_splits(faces))
+    assert after.validation_origin == before.validation_origin
+
+
+def test_copies_within_train_stay_where_twins_are_dropped(faces):
+    train = np.flatnonzero(faces.splits == "train")
+    twice = faces.subset(np.r_[np.arange(len(faces)), train[:5]])
+    after, dropped = without_twins(three_splits(twice))
+    assert dropped == 0
+    assert len(after.dataset) == len(twice)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_where_dropping_twins_leaves_nothing_it_is_refused(faces, split):
+    kept = faces.subset(faces.splits != split)
+    test = faces.subset(faces.splits == "test")
+    copied = replace(
+        kept,
+        images=np.concatenate([kept.images, test.images]),
+        labels=np.concatenate([kept.labels, test.labels]),
+        names=np.concatenate([kept.names, test.names]),
+        splits=np.concatenate([kept.splits, [split] * len(test)]),
+    )
+    with pytest.raises(DatasetError, match=f"{len(test)} images .* were to be dropped.* no {split} images"):
+        without_twins(three_splits(copied))
 
 
 def test_a_source_without_train_images_is_refused(faces):

@@ -3,10 +3,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
+from hybridfer.audit.report import AuditReport
 from hybridfer.evaluation.environment import Environment
+from hybridfer.evaluation.prediction import Prediction
 from hybridfer.evaluation.predictions import PredictionTable
 from hybridfer.evaluation.report import BenchmarkReport, DatasetSummary, FeatureRun, Protocol
-from hybridfer.evaluation.rows import Prediction, compare_rows
+from hybridfer.evaluation.rows import compare_rows
 from hybridfer.evaluation.twins import Leak
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -37,7 +39,9 @@ def predict(rng: np.random.Generator, y: np.ndarray, heads: Heads, warnings: tup
             predictions[feature, pipeline] = Prediction(
                 labels, None, False, parameters, 0.641, 84.2, 21.7, 0.9, warnings if pipeline == "svm-linear" else ()
             )
-        predictions[feature, "softmax"] = Prediction(softmax, probabilities, is_softmax=True, predict_seconds=0.9)
+        predictions[feature, "softmax"] = Prediction(
+            softmax, probabilities, is_softmax=True, predict_seconds=0.9, validation_probabilities=probabilities
+        )
     return predictions
 
 
@@ -73,18 +77,21 @@ def run_of(recipe: str, leak: Leak | None) -> FeatureRun:
 
 @pytest.fixture(scope="session")
 def make_report() -> Callable[..., BenchmarkReport]:
-    """Build reports of random predictions; the first `n_twins` of `n` test images are twins."""
+    """Build reports of random predictions; the first `n_twins` of `n` test images, by default 8 %, are twins."""
 
     def make(
         n: int = 3589,
-        n_twins: int = 288,
+        n_twins: int | None = None,
         heads: Heads = HEADS,
         leak: Leak | None = None,
         warnings: tuple[str, ...] = (),
         problems: tuple[str, ...] = (),
+        groups: Mapping[str, np.ndarray] | None = None,
+        audit: AuditReport | None = None,
     ) -> BenchmarkReport:
         rng = np.random.default_rng(0)
         y = rng.integers(0, len(CLASSES), n)
+        n_twins = 288 * n // 3589 if n_twins is None else n_twins
         twins = np.arange(n) < n_twins
         predictions = predict(rng, y, heads, warnings)
         digests = np.array([f"{i:016d}".encode() for i in range(n)], dtype="S16")
@@ -100,7 +107,8 @@ def make_report() -> Callable[..., BenchmarkReport]:
                 scoring="The test split was scored once.",
             ),
             features=tuple(run_of(recipe, leak) for recipe in heads),
-            rows=compare_rows(y, twins, predictions, CLASSES),
+            rows=compare_rows(y, twins, predictions, CLASSES, validation_labels=y, groups=groups),
+            audit=audit,
             environment=Environment("0.1.0", "3.11.2", "Linux x86_64, 2 CPU cores", {"numpy": "2.4.6"}),
             created="2025-06-01T12:00:00+00:00",
             predictions=PredictionTable.collect(y, names, digests, twins, predictions, CLASSES),

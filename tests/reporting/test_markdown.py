@@ -1,9 +1,11 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
+from hybridfer.audit.report import AuditReport, Duplicates, NearDuplicates
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.twins import Leak
 from hybridfer.reporting.markdown import render_markdown
@@ -46,7 +48,8 @@ def test_the_decisive_table_is_without_twins(text, report):
         row = rows[line[0], line[1]]
         assert line[2] == f"{100 * row.twin_free.accuracy:.1f}"
         assert line[4] == f"{100 * row.twin_free.macro_f1:.1f}"
-        assert line[7] == ("-" if row.is_softmax else f"{row.versus_softmax.points:+.1f}")
+        assert line[6] == ("-" if row.is_softmax else f"{row.versus_softmax.points:+.1f}")
+        assert line[9] == ("best" if row.versus_best is None else f"{row.versus_best.points:+.1f}")
 
 
 def test_only_heads_that_beat_softmax_are_bold(text):
@@ -63,9 +66,103 @@ def test_the_whole_split_stands_beside_the_twins(text, report):
         assert line[6] == f"{100 * row.twins.accuracy:.1f}"
 
 
+def test_the_comparisons_are_counted_each_pair_once(text, report):
+    heads = {frozenset((row.name, f"softmax on {row.feature}")) for row in report.rows if not row.is_softmax}
+    best = {frozenset((row.name, row.versus_best.best)) for row in report.rows if row.versus_best is not None}
+    assert f"for all {len(heads | best)} comparisons of this report together" in section(text, "Without twins")
+
+
+def test_calibration_is_told_before_and_after_scaling(text, report):
+    cells = table(section(text, "Confidence"))
+    # heads of these reports give no probabilities
+    assert [line[:2] for line in cells[1:]] == [["compact", "softmax"], ["model_f", "softmax"]]
+    for line in cells[1:]:
+        row = report.rows_of(line[0])[0]
+        assert line[2] == f"{100 * row.temperature.error_before:.1f}" == f"{100 * row.whole.calibration_error:.1f}"
+        assert line[3] == f"{row.temperature.value:.2f}"
+        assert line[4] == f"{100 * row.temperature.error_after:.1f}"
+        assert line[6] == f"{100 * row.whole.selective.accuracies[15]:.1f}"
+        assert line[8] == f"{100 * row.whole.accuracy:.1f}"
+
+
+def test_a_row_without_a_temperature_has_a_dash(report):
+    bare = replace(report, rows=tuple(replace(row, temperature=None) for row in report.rows))
+    assert table(section(render_markdown(bare), "Confidence"))[1][3:5] == ["-", "-"]
+
+
+def test_subgroups_are_shown_for_softmax_and_the_best_head(make_report):
+    n = 300
+    values = np.where(np.arange(n) < 20, "60+", np.where(np.arange(n) % 2, "20-29", "30-39"))
+    report = make_report(n=n, groups={"age_group": values})
+    cells = table(section(render_markdown(report), "compact: softmax and"))
+    softmax, best = report.rows_of("compact")[:2]
+    assert cells[0] == ["column", "group", "images", "softmax", "95 %", best.pipeline, "95 %"]
+    for line, first, second in zip(cells[1:], softmax.subgroups, best.subgroups, strict=True):
+        assert line[0] == "age_group"
+        assert line[1].removesuffix(" (too few to judge)") == first.value
+        assert line[2] == str(first.n)
+        assert [line[3], line[5]] == [f"{100 * first.accuracy:.1f}", f"{100 * second.accuracy:.1f}"]
+    assert [line[1] for line in cells[1:]] == ["20-29", "30-39", "60+ (too few to judge)"]
+
+
+def test_without_subgroups_there_is_no_such_section(text):
+    assert "## Subgroups" not in text
+
+
+def test_the_audit_is_told_where_it_was_made(make_report, text):
+    assert "## Audit" not in text
+    exact, near = Duplicates(8, 17, 9, 7, 2), NearDuplicates("64-bit hashes", 11, 4261, 53, 3, 6, 1, 0)
+    audit = AuditReport("a", 5000, ("happy",), {"train": (5000,)}, 16.5, exact, near, 4, ("x.jpg: empty",), ())
+    told = section(render_markdown(make_report(n=200, audit=audit)), "Audit")
+    assert table(told)[1:] == [["identical", "8", "17", "7", "2"], ["near-duplicates", "3", "6", "1", "0"]]
+    for fact in ("5,000 images", "Redundant copies: 9.", "Blank: 4.", "Unreadable: 1.", "has 16.5 times"):
+        assert fact in told
+
+
+def test_the_time_of_each_stage_is_told(make_report):
+    report = make_report(n=200)
+    report = replace(report, dataset=replace(report.dataset, read_seconds=2.0))
+    told = section(render_markdown(report), "Time")
+    n = sum(map(sum, report.dataset.counts.values()))
+    assert table(told)[1] == ["read and decode", "2.0", f"{n / 2:,.0f}"]
+    assert ["train compact", "1,834.2", "-"] in table(told)
+    assert ["extract with compact, 35,887 images through the CNN", "6.0", "5,981"] in table(told)
+    # a head of these reports takes 0.9 seconds for 200 images
+    assert ["compact", "svm-rbf", "84.2", "21.7", "0.9", "222"] in table(told, 1)
+
+
+def test_dropped_twins_are_counted(make_report):
+    report = make_report(n=200, n_twins=0)
+    assert "Dropped from train" not in render_markdown(report)
+    dropped = replace(report, dataset=replace(report.dataset, dropped_twins=1))
+    assert "their pixels are in the test split too: 1 image." in render_markdown(dropped)
+
+
+def test_the_kept_epoch_and_the_balancing_are_told(make_report):
+    report = make_report(n=200)
+    run = replace(report.features[0], restored_epoch=31, trained_counts=(7215,) * 7)
+    text = render_markdown(replace(report, features=(run, *report.features[1:])))
+    assert "40 epochs, of which number 31 was kept" in text
+    assert "- training images after balancing: 50,505 an epoch" in text
+
+
+def test_softmax_alone_is_shown_without_empty_columns(make_report):
+    text = render_markdown(make_report(n=200, heads={"compact": {}}))
+    assert "**Nothing was compared: the table holds softmax alone (best: softmax on compact, " in text
+    assert "vs softmax" not in text
+    assert "vs best" not in text
+    assert "Holm" not in text
+    assert "## Chosen parameters" not in text
+
+
+def test_one_comparison_is_not_corrected(make_report):
+    text = render_markdown(make_report(n=200, heads={"compact": {"forest": (0.1, 0.05)}}))
+    assert "the only one of this report, so that Holm's correction changes nothing" in text
+
+
 def test_without_twins_one_table_is_enough(make_report):
     text = render_markdown(make_report(n=300, n_twins=0))
-    assert "whole test split" not in text
+    assert "whole test split" not in section(text, "The table")
     assert len(table(section(text, "The table"))) == 8
 
 
@@ -95,7 +192,7 @@ def test_protocol_data_features_and_versions_are_told(text, report):
         assert f"- {sentence}" in section(text, "How it was measured")
     assert table(section(text, "Images"))[1][-1] == "28,709"
     assert "PrivateTest" in section(text, "Images")
-    assert "5,981 images/s" in section(text, "CNNs")
+    assert "4,474,759 parameters" in section(text, "CNNs")
     assert f"```sh\n{report.command}\n```" in section(text, "Repeat it")
     assert ["numpy", "2.4.6"] in table(section(text, "Repeat it"))
 
@@ -128,5 +225,8 @@ def test_a_leak_is_told_first(make_report):
 
 def test_twins_alone_leave_nothing_to_decide(make_report):
     text = render_markdown(make_report(n=60, n_twins=60))
-    assert "**Nothing can be concluded" in text
+    assert "**Do not trust this comparison: 60 of 60 test images are also training images" in text
+    assert "Nothing can be concluded" in text
     assert "## Class by class" not in text
+    assert "### Without twins" not in text
+    assert "Holm" not in text

@@ -2,6 +2,8 @@ import re
 
 import pytest
 
+from hybridfer.audit.report import AuditReport, Duplicates
+from hybridfer.evaluation.rows import count_comparisons
 from hybridfer.evaluation.twins import Leak
 from hybridfer.reporting.terminal import render_table
 
@@ -132,8 +134,47 @@ def test_a_leak_is_shown_before_the_verdict(make_report):
     assert "Do not trust this comparison: the CNN of compact was trained on 12" in re.sub(r"\s+", " ", text)
 
 
+def test_training_images_as_test_split_are_told_in_red_at_the_end(make_report):
+    text = render_table(make_report(n=60, n_twins=60), width=100, colour=True)
+    words = "Do not trust this comparison: 60 of 60 test images are also training images"
+    assert words in re.sub(r"\s+", " ", ANSI.sub("", text))
+    line = next(line for line in text.splitlines() if "Do not trust" in line)
+    assert "\x1b[31m" in line
+
+
+def test_softmax_alone_has_no_columns_for_comparisons(make_report):
+    text = render_table(make_report(n=200, heads={"compact": {}}), width=100, colour=False)
+    assert "vs softmax" not in text
+    assert "Holm" not in text
+    assert "Nothing was compared" in text
+
+
+def test_all_comparisons_of_the_report_are_counted(report, make_report):
+    compared = count_comparisons(report.rows)
+    assert compared > sum(row.versus_softmax is not None for row in report.rows)
+    assert f"corrected for the {compared} pairs of rows that the report compares" in render_table(
+        report, width=100, colour=False
+    )
+    one = make_report(n=200, heads={"compact": {"forest": (0.1, 0.05)}})
+    assert "exact McNemar test, the report's only one" in render_table(one, width=100, colour=False)
+
+
+def test_what_the_audit_found_is_told_where_it_bears_on_the_comparison(make_report, report):
+    assert "audit:" not in render_table(report, width=100, colour=False)
+
+    def told(across: int, conflicting: int, blanks: int) -> str:
+        exact = Duplicates(800, 1700, 900, across, conflicting)
+        audit = AuditReport("a", 5000, ("happy",), {"train": (5000,)}, 1.0, exact, None, blanks, (), ())
+        return render_table(make_report(n=200, audit=audit), width=100, colour=False)
+
+    words = "audit: 557 groups of identical images across splits, 1 group with conflicting labels, 13 blank images"
+    assert words in re.sub(r"\s+", " ", told(557, 1, 13))
+    assert "audit: 1 blank image; see report.md" in told(0, 0, 1)
+    assert "audit:" not in told(0, 0, 0)
+
+
 def test_a_test_split_of_twins_alone_is_shown_without_a_comparison(make_report):
     text = render_table(make_report(n=60, n_twins=60), width=100, colour=False)
     assert "twin-free part (0 images)" in text
     assert "Nothing can be concluded" in text
-    assert "p (Holm)     exact" not in text
+    assert "p (Holm)" not in text

@@ -31,7 +31,8 @@ def test_a_shipped_recipe_trains(recipe):
     assert added == 2 * len(balance or {})
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+# conv_stack is what a search fills in
+@pytest.mark.parametrize("network", sorted(set(NETWORKS) - {"conv_stack"}))
 def test_every_network_has_a_recipe_of_its_name(network):
     assert load_recipe("feature", network).network == network
 

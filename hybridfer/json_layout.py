@@ -39,9 +39,10 @@ def plain(value: Any, skip: Sequence[str] = ()) -> Any:
 
     Examples
     --------
-    >>> from hybridfer.evaluation.twins import Leak
-    >>> plain((Leak(images=3, twin_free=1),))
-    [{'images': 3, 'twin_free': 1}]
+    >>> from dataclasses import make_dataclass
+    >>> Leak = make_dataclass("Leak", [("images", int)])
+    >>> plain((Leak(images=3),))
+    [{'images': 3}]
     """
     if is_dataclass(value):
         return {part.name: plain(getattr(value, part.name)) for part in fields(value) if part.name not in skip}
@@ -95,9 +96,10 @@ def from_json(kind: type[Value], text: str | bytes) -> Value:
 
     Examples
     --------
-    >>> from hybridfer.evaluation.twins import Leak
-    >>> from_json(Leak, '{"images": 3, "twin_free": 1}')
-    Leak(images=3, twin_free=1)
+    >>> from dataclasses import make_dataclass
+    >>> Leak = make_dataclass("Leak", [("images", int)])
+    >>> from_json(Leak, '{"images": 3}')
+    Leak(images=3)
     """
     try:
         return TypeAdapter(kind).validate_json(text, strict=True)
@@ -108,8 +110,8 @@ def from_json(kind: type[Value], text: str | bytes) -> Value:
         raise LayoutError(f"the layout is broken. {'; '.join(lines[:_SHOWN_FAULTS])}{more}.") from error
 
 
-def check_version(text: str | bytes, version: int) -> None:
-    """Make sure that JSON is an object of the given format version, before its fields are looked at.
+def check_version(text: str | bytes, version: int, *older: int) -> None:
+    """Make sure that JSON is an object of the given format version, or of one of the older ones, before its fields are read.
 
     Raises
     ------
@@ -127,9 +129,10 @@ def check_version(text: str | bytes, version: int) -> None:
     if not isinstance(values, dict) or "format_version" not in values:
         raise LayoutError("this is no report of hybridfer: it has no format_version.")
     found = values["format_version"]
-    if found != version:
+    if found not in (version, *older):
+        known = " or ".join(str(one) for one in sorted((version, *older)))
         raise LayoutError(
-            f"format_version must be {version}; got {found!r}. "
+            f"format_version must be {known}; got {found!r}. "
             "Should a newer hybridfer have written it, run: pip install --upgrade hybridfer"
         )
 

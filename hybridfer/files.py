@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 
@@ -24,7 +25,8 @@ def write_aside(path: Path, content: bytes) -> None:
     ...     (Path(folder) / "note.txt").read_bytes()
     b'whole'
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    # threads of one process may write the same file at once, as processes may
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
     try:
         with partial.open("wb") as file:
             file.write(content)

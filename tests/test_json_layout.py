@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from hybridfer.evaluation.json_layout import LayoutError, check_version, from_json, plain, to_json
 from hybridfer.evaluation.significance import McNemar
+from hybridfer.json_layout import LayoutError, check_version, from_json, plain, to_json
 
 
 def test_json_is_what_the_standard_library_reads():

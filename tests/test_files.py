@@ -1,8 +1,9 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hybridfer.evaluation.files import write_aside
+from hybridfer.files import write_aside
 
 
 def test_an_earlier_file_is_replaced(tmp_path):
@@ -24,3 +25,11 @@ def test_a_failed_write_leaves_the_earlier_file_and_nothing_beside_it(tmp_path, 
         write_aside(path, b"new")
     assert path.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_threads_that_write_one_file_at_once_do_not_take_each_others_parts(tmp_path):
+    contents = [bytes([65 + i]) * 200_000 for i in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda content: write_aside(tmp_path / "a", content), contents * 5))
+    assert (tmp_path / "a").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -1,0 +1,198 @@
+"""A feature recipe in the report: the CNN behind its rows, how it was trained, and what its features cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hybridfer.evaluation.twins import Leak
+
+# skorch's early stopping takes a loss for a better one from this fall on, relative to the best so far
+_LEAST_FALL = 1e-4
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch of a CNN's training; what was not recorded is None.
+
+    Attributes
+    ----------
+    epoch : int
+        Its number, from 1.
+    train_loss, train_accuracy : float or None
+        Mean over the (augmented) training images while their weights moved.
+    valid_loss, valid_accuracy : float or None
+        On the validation images after the epoch.
+    learning_rate : float or None
+        During the epoch.
+    seconds : float or None
+        That it took.
+    """
+
+    epoch: int
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    valid_loss: float | None = None
+    valid_accuracy: float | None = None
+    learning_rate: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class FeatureRun:
+    """One feature recipe of the report: the CNN behind its rows, and what its features cost.
+
+    Attributes
+    ----------
+    recipe, network : str
+        Names of the recipe and of the network.
+    weights_digest : str
+        Digest of the weights.
+    epochs : int or None
+        Epochs that the weights were trained for; None where the weights do not say.
+    layers : tuple of str
+        The layers whose outputs are the features.
+    views : str
+        The views of each image that were embedded.
+    n_features, parameters : int
+        Length of a feature row; trainable parameters of the network.
+    device : str
+        What the CNN ran on.
+    train_seconds : float or None
+        Seconds that training took; None where the weights were loaded.
+    extract_seconds : float
+        Seconds that extraction took, or reading the store.
+    images_per_second : float or None
+        Throughput of the extraction; None where the store held every image.
+    forward_passes : int
+        Images that went through the CNN; 0 where the store held every image.
+    leak : Leak or None
+        Test images that the CNN was trained on; None where the weights do not say what they were trained on.
+    history : tuple of Epoch
+        The training, epoch by epoch; empty where the weights do not say.
+    restored_epoch : int or None
+        The epoch whose weights were kept: with early stopping the best on validation, otherwise the last.
+    trained_counts : tuple of int, or None
+        Images by class in each epoch of the training after classes were balanced; None where nothing was balanced.
+    projection_variance : tuple of two floats, or None
+        Shares of the test embeddings' variance along their first two principal components, on which
+        `PredictionTable.projections` shows them; None where there are none.
+    """
+
+    recipe: str
+    network: str
+    weights_digest: str
+    epochs: int | None
+    layers: tuple[str, ...]
+    views: str
+    n_features: int
+    parameters: int
+    device: str
+    train_seconds: float | None
+    extract_seconds: float
+    images_per_second: float | None
+    forward_passes: int
+    leak: Leak | None
+    history: tuple[Epoch, ...] = ()
+    restored_epoch: int | None = None
+    trained_counts: tuple[int, ...] | None = None
+    projection_variance: tuple[float, float] | None = None
+
+
+def read_history(history: Sequence[Mapping[str, Any]]) -> tuple[Epoch, ...]:
+    """Take over the history of a network; numbers that are missing or not finite are None.
+
+    Parameters
+    ----------
+    history : sequence of mapping
+        As in `hybridfer.networks.Network.history`.
+
+    Returns
+    -------
+    tuple of Epoch
+
+    Examples
+    --------
+    >>> read_history([{"epoch": 1, "train_loss": 1.9, "dur": 2.5, "valid_loss": float("nan")}])[0].seconds
+    2.5
+    """
+    return tuple(
+        Epoch(
+            epoch=int(told.get("epoch", number)),
+            train_loss=_number(told.get("train_loss")),
+            train_accuracy=_number(told.get("train_accuracy")),
+            valid_loss=_number(told.get("valid_loss")),
+            valid_accuracy=_number(told.get("valid_accuracy")),
+            learning_rate=_number(told.get("learning_rate")),
+            seconds=_number(told.get("dur")),
+        )
+        for number, told in enumerate(history, start=1)
+    )
+
+
+def find_restored_epoch(history: Sequence[Epoch], training: Mapping[str, Any]) -> int | None:
+    """Find the epoch whose weights a training kept.
+
+    Parameters
+    ----------
+    history : sequence of Epoch
+        The training.
+    training : mapping of str to object
+        What it was trained by, as in `hybridfer.networks.Network.training`. With ``patience`` the weights of the best epoch
+        on validation are kept.
+
+    Returns
+    -------
+    int or None
+        The epoch's number; None where there is no history.
+
+    Examples
+    --------
+    >>> losses = [Epoch(1, valid_loss=1.2), Epoch(2, valid_loss=0.9), Epoch(3, valid_loss=1.0)]
+    >>> find_restored_epoch(losses, {"patience": 5}), find_restored_epoch(losses, {"patience": None})
+    (2, 3)
+    """
+    if not history:
+        return None
+    kept, best = history[-1].epoch, math.inf
+    if training.get("patience") is not None:
+        for epoch in history:
+            if epoch.valid_loss is not None and epoch.valid_loss < best * (1 - _LEAST_FALL):
+                kept, best = epoch.epoch, epoch.valid_loss
+    return kept
+
+
+def order_trained_counts(
+    training: Mapping[str, Any], network_classes: Sequence[str], classes: Sequence[str]
+) -> tuple[int, ...] | None:
+    """Give the balanced training images of each class of a dataset.
+
+    Parameters
+    ----------
+    training : mapping of str to object
+        As in `hybridfer.networks.Network.training`: ``trained_counts`` is in it where classes were balanced.
+    network_classes, classes : sequence of str
+        Classes in the order of these counts, and in that of the dataset.
+
+    Returns
+    -------
+    tuple of int, or None
+        None where nothing was balanced, or the network was trained on other classes.
+
+    Examples
+    --------
+    >>> order_trained_counts({"trained_counts": [400, 300]}, ["sad", "happy"], ["happy", "sad"])
+    (300, 400)
+    """
+    counts = training.get("trained_counts")
+    if counts is None or len(counts) != len(network_classes) or not set(classes) <= set(network_classes):
+        return None
+    by_class = dict(zip(network_classes, counts, strict=True))
+    return tuple(int(by_class[name]) for name in classes)
+
+
+def _number(value: Any) -> float | None:
+    """A finite number; None for all else."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

@@ -1,0 +1,146 @@
+"""The heads' part of a benchmark: each tuned on validation, fitted and asked about the test split once."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+import warnings
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from hybridfer.errors import HybridferError, RecipeError
+from hybridfer.evaluation.embedded import Embedded, finished_folder
+from hybridfer.evaluation.finished import FinishedHeads
+from hybridfer.evaluation.prediction import Prediction
+from hybridfer.evaluation.splits import Splits
+from hybridfer.evaluation.summary import SEARCH_WORDS
+from hybridfer.heads import build_head, search_grid, search_head
+from hybridfer.heads.search import Refit, Strategy
+from hybridfer.recipes import PipelineRecipe
+
+log = logging.getLogger("hybridfer")
+
+REFITS = ("train", "train+validation")
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How heads are tuned and fitted.
+
+    Attributes
+    ----------
+    search : {"grid", "halving", "random", "off"}
+        How parameters are looked for.
+    n_candidates : int
+        For ``"random"``.
+    refit : {"train", "train+validation"}
+        What each head is fitted on with the chosen parameters.
+    random_state : int
+        Seeds heads and searches.
+
+    Raises
+    ------
+    RecipeError
+        If a word is unknown.
+    """
+
+    search: Strategy = "grid"
+    n_candidates: int = 10
+    refit: Refit = "train"
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("search", self.search, tuple(SEARCH_WORDS)), ("refit", self.refit, REFITS)):
+            if value not in known:
+                raise RecipeError(f"{name} must be among {list(known)}; got {value!r}.")
+
+
+def finish_head(
+    recipe: PipelineRecipe, embedded: Embedded, splits: Splits, tuning: Tuning, n_jobs: int | None
+) -> Prediction:
+    """Tune, fit and score one head, unless that was done before.
+
+    Raises
+    ------
+    RecipeError
+        If the head cannot be fitted on the images that there are.
+    """
+    finished = FinishedHeads(finished_folder())
+    identity = {
+        "store": embedded.store.key.digest,
+        "layers": list(embedded.run.layers),
+        "recipe": recipe.model_dump(mode="json"),
+        "splits": {split: _fold_digest(splits, split) for split in ("train", "validation", "test")},
+        "device": embedded.run.device.partition(":")[0],
+        **asdict(tuning),
+    }
+    prediction = finished.find(identity)
+    if prediction is None:
+        log.info("fitting %s on %s", recipe.name, embedded.run.recipe)
+        try:
+            prediction = fit_head(recipe, embedded, splits, tuning, n_jobs)
+        except HybridferError:
+            raise
+        except ValueError as error:
+            raise RecipeError(
+                f"pipeline recipe {recipe.name!r} cannot be fitted on {len(splits.labels('train'))} train images of "
+                f"{splits.dataset.source}: {error} Change its recipe, or leave it out by naming others with -p."
+            ) from error
+        finished.keep(identity, prediction)
+    return prediction
+
+
+def fit_head(recipe: PipelineRecipe, embedded: Embedded, splits: Splits, tuning: Tuning, n_jobs: int | None) -> Prediction:
+    """Tune and fit one head, and predict the test split with it.
+
+    Where the head was fitted on train alone, its probabilities of the validation images are kept too: they are those of
+    images that it has not seen, as a temperature asks for.
+    """
+    pipeline = build_head(recipe, random_state=tuning.random_state, n_jobs=n_jobs, device=embedded.run.device)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = search_head(
+            pipeline,
+            search_grid(recipe),
+            embedded.features["train"],
+            splits.labels("train"),
+            embedded.features["validation"],
+            splits.labels("validation"),
+            strategy=tuning.search,
+            n_iter=tuning.n_candidates,
+            n_jobs=n_jobs,
+            random_state=tuning.random_state,
+            refit=tuning.refit,
+        )
+        start = time.perf_counter()
+        labels = result.estimator.predict(embedded.features["test"])
+        seconds = time.perf_counter() - start
+        probabilities = _probabilities(result.estimator, embedded.features["test"])
+        unseen = embedded.features["validation"] if tuning.refit == "train" else None
+        validation = None if unseen is None else _probabilities(result.estimator, unseen)
+    fitted_once = result.strategy == "off" or len(result.candidates) == 1
+    return Prediction(
+        labels.astype(np.int64),
+        probabilities,
+        best_params={name.removeprefix("head__"): value for name, value in result.best_params.items()},
+        validation_accuracy=result.validation_accuracy,
+        search_seconds=0.0 if fitted_once else result.seconds,
+        fit_seconds=result.refit_seconds,
+        predict_seconds=seconds,
+        warnings=tuple(sorted({str(warning.message).partition("\n")[0] for warning in caught})),
+        validation_probabilities=validation,
+    )
+
+
+def _probabilities(estimator: Pipeline, X: NDArray[np.floating]) -> NDArray[np.float64] | None:
+    """Return probabilities if the head has any."""
+    return np.asarray(estimator.predict_proba(X), dtype=np.float64) if hasattr(estimator, "predict_proba") else None
+
+
+def _fold_digest(splits: Splits, split: str) -> str:
+    """Name a split by its images and labels, in their order."""
+    return hashlib.sha256(splits.digests(split).tobytes() + splits.labels(split).tobytes()).hexdigest()

@@ -1,0 +1,111 @@
+"""What a benchmark is asked for, with all that can be found wrong with it before images are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from hybridfer.datasets import Dataset
+from hybridfer.errors import RecipeError
+from hybridfer.evaluation.embedded import check_recipe
+from hybridfer.heads import rehearse_recipe
+from hybridfer.recipes import FeatureRecipe, PipelineRecipe, expand_recipe, load_recipe
+
+Source = str | os.PathLike[str] | Dataset
+Features = str | os.PathLike[str] | FeatureRecipe
+Pipelines = str | os.PathLike[str] | PipelineRecipe
+Recipe = TypeVar("Recipe", Features, Pipelines)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The recipes of a benchmark, and where its networks run.
+
+    Attributes
+    ----------
+    features : tuple of FeatureRecipe
+        Each to be trained or loaded, and embedded with; those with a grid stand here as their members.
+    heads : tuple of PipelineRecipe
+        Each to be fitted on every one of them. Softmax is not among them: it is a row of its own, from the network itself.
+    weights, store : path or None
+        For a single feature recipe.
+    device, precision : str
+        As for `CNNFeaturizer`; without a precision each recipe's own counts.
+
+    Raises
+    ------
+    RecipeError
+        If two recipes have one name, or a weights file or a store is given to several.
+    """
+
+    features: tuple[FeatureRecipe, ...]
+    heads: tuple[PipelineRecipe, ...]
+    weights: str | os.PathLike[str] | None = None
+    store: str | os.PathLike[str] | None = None
+    device: str = "auto"
+    precision: str | None = None
+
+    def __post_init__(self) -> None:
+        if any(head.name == "softmax" for head in self.heads):
+            raise RecipeError("The name 'softmax' is the CNN's own row; give the pipeline recipe another one.")
+        for kind, names in (
+            ("feature", [recipe.name for recipe in self.features]),
+            ("pipeline", [recipe.name for recipe in self.heads]),
+        ):
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:
+                raise RecipeError(f"Every {kind} recipe must be named once; got {repeated} several times.")
+        if len(self.features) > 1 and (self.weights is not None or self.store is not None):
+            names = [recipe.name for recipe in self.features]
+            raise RecipeError(f"weights and store go with one feature recipe; got {names}.")
+
+    def rehearse(self) -> None:
+        """Find out whether networks, layers, device and precision can be had, and fit each head on a few synthetic rows.
+
+        Raises
+        ------
+        RecipeError, WeightsError
+            Naming what cannot be had.
+        """
+        for recipe in self.features:
+            check_recipe(recipe, self.weights, self.device, self.precision)
+        for head in self.heads:
+            rehearse_recipe(head)
+
+
+def load_features(features: Features | Sequence[Features] | None, source: Source) -> tuple[FeatureRecipe, ...]:
+    """Load the feature recipes that were named; without a name the one that suits the source.
+
+    Examples
+    --------
+    >>> [recipe.name for recipe in load_features(None, "faces:200")]
+    ['tiny']
+    """
+    asked = _several(features) or [_default_recipe(source)]
+    return tuple(member for recipe in asked for member in expand_recipe(load_recipe("feature", recipe)))
+
+
+def load_heads(pipelines: Pipelines | Sequence[Pipelines]) -> tuple[PipelineRecipe, ...]:
+    """Load the pipeline recipes that were named, but for softmax.
+
+    Examples
+    --------
+    >>> [recipe.name for recipe in load_heads(["softmax", "knn"])]
+    ['knn']
+    """
+    recipes = (load_recipe("pipeline", recipe) for recipe in _several(pipelines))
+    return tuple(recipe for recipe in recipes if recipe.head != "softmax")
+
+
+def _several(recipes: Recipe | Sequence[Recipe] | None) -> list[Recipe]:
+    """Take one recipe for a list of one."""
+    if recipes is None:
+        return []
+    return [recipes] if isinstance(recipes, str) or not isinstance(recipes, Sequence) else list(recipes)
+
+
+def _default_recipe(source: Source) -> str:
+    name = source.source if isinstance(source, Dataset) else os.fspath(source)
+    return "tiny" if name.partition(":")[0] == "faces" else "compact"

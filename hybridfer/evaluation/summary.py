@@ -1,0 +1,133 @@
+"""The images and the protocol of a benchmark, as the report tells of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridfer.evaluation.splits import Splits
+from hybridfer.recipes import FeatureRecipe
+
+SEARCH_WORDS = {
+    "grid": "every candidate of the recipe's grid",
+    "halving": "successive halving of the recipe's grid",
+    "random": "candidates drawn from the recipe's grid",
+    "off": "no search: the recipe's own parameters",
+}
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """The images that a report is about.
+
+    Attributes
+    ----------
+    source : str
+        Name of the file, folder or generator; without the folders above it.
+    classes : tuple of str
+        Names of the classes, in the order of every per-class list of the report.
+    image_shape : tuple of int
+        Height, width and, where there are several, channels.
+    counts : dict of str to tuple of int
+        For each split the number of its images by class.
+    test_split : str
+        Which images were scored, in words, such as "PrivateTest".
+    validation_origin : str
+        Where the validation images came from, in words, such as "PublicTest" or "10 % of train, stratified".
+    twins : int
+        Test images whose pixels also occur in train or validation.
+    twins_in_train, twins_in_validation : int
+        How many of these occur in each; an image can be in both.
+    problems : tuple of str
+        One line for each image that was skipped, saying why.
+    read_seconds : float or None
+        Seconds that reading and decoding took; None where the images were in memory already.
+    dropped_twins : int or None
+        Images that were removed from train and validation because their pixels occur in the test split; None where nobody
+        asked for it.
+    """
+
+    source: str
+    classes: tuple[str, ...]
+    image_shape: tuple[int, ...]
+    counts: dict[str, tuple[int, ...]]
+    test_split: str
+    validation_origin: str
+    twins: int
+    twins_in_train: int
+    twins_in_validation: int
+    problems: tuple[str, ...] = ()
+    read_seconds: float | None = None
+    dropped_twins: int | None = None
+
+    @property
+    def n_test(self) -> int:
+        """Images of the test split."""
+        return sum(self.counts.get("test", ()))
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How the figures were made, in whole sentences for the reader.
+
+    Attributes
+    ----------
+    network : str
+        What the CNN was trained on and how its checkpoint was chosen.
+    tuning : str
+        On what the heads were tuned, and by which search.
+    refit : str
+        On what each head was fitted with the chosen parameters.
+    scoring : str
+        What was scored, and how often.
+    """
+
+    network: str
+    tuning: str
+    refit: str
+    scoring: str
+
+
+def summarise(
+    splits: Splits, twins: NDArray[np.bool_], read_seconds: float | None, dropped_twins: int | None
+) -> DatasetSummary:
+    """Describe the images of a benchmark; of their source only the last part of the path is told."""
+    dataset, test = splits.dataset, splits.digests("test")
+    counts = dataset.counts()
+    return DatasetSummary(
+        source=Path(os.path.abspath(dataset.source)).name,
+        classes=dataset.classes,
+        image_shape=tuple(dataset.images.shape[1:]),
+        counts={split: tuple(row.get(name, 0) for name in dataset.classes) for split, row in counts.items()},
+        test_split=splits.test_origin,
+        validation_origin=splits.validation_origin,
+        twins=int(twins.sum()),
+        twins_in_train=int(np.isin(test, splits.digests("train")).sum()),
+        twins_in_validation=int(np.isin(test, splits.digests("validation")).sum()),
+        problems=tuple(str(problem) for problem in dataset.problems),
+        read_seconds=read_seconds,
+        dropped_twins=dropped_twins,
+    )
+
+
+def describe_protocol(features: Sequence[FeatureRecipe], weights: object | None, search: str, refit: str) -> Protocol:
+    """Say how a benchmark with these options is made."""
+    trained = [recipe.name for recipe in features if weights is None and recipe.weights is None]
+    loaded = [recipe.name for recipe in features if recipe.name not in trained]
+    told = []
+    if trained:
+        told.append(f"{', '.join(trained)}: trained on train; early stopping and schedules watched validation.")
+    if loaded:
+        told.append(f"{', '.join(loaded)}: loaded from a weights file, which names the images it was trained on.")
+    return Protocol(
+        network=" ".join(told),
+        tuning=f"Heads were fitted on train and chosen on validation ({SEARCH_WORDS[search]}); "
+        "cross-validation inside images that the CNN was trained on would choose for over-separated features.",
+        refit=f"With the chosen parameters each head was fitted on {refit}.",
+        scoring="The test split was scored once, after every choice. Softmax comes from the same forward pass.",
+    )

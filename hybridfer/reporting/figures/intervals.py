@@ -1,0 +1,154 @@
+"""Shares with their intervals: the rows of the table, and subgroups of the test images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from hybridfer.evaluation.significance import Interval
+from hybridfer.evaluation.subgroups import SubgroupScores
+from hybridfer.reporting.figures.class_bars import legend_above
+from hybridfer.reporting.figures.style import ACCENT, COUNTER, INK, MUTED, series_colours
+
+_MARKERS = ("o", "s", "^", "D")
+
+
+def accuracy_intervals(
+    ax: Axes,
+    names: Sequence[str],
+    accuracies: Sequence[float],
+    intervals: Sequence[Interval],
+    reference: Sequence[bool] | None = None,
+) -> Axes:
+    """Draw accuracies as dots with their 95 % intervals, one line each.
+
+    Parameters
+    ----------
+    ax : Axes
+        To draw on.
+    names : sequence of n str
+        What was scored; the first stands on top.
+    accuracies : sequence of n float
+        Shares of right answers.
+    intervals : sequence of n pairs of float
+        Their intervals.
+    reference : sequence of n bool, optional
+        Which of them the others are held against, such as softmax; they are drawn as orange squares.
+
+    Returns
+    -------
+    Axes
+        `ax`.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = accuracy_intervals(Figure().subplots(), ["softmax", "forest"], [0.61, 0.62], [(0.6, 0.62), (0.6, 0.64)])
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['softmax', 'forest']
+    """
+    marked = np.zeros(len(names), dtype=bool) if reference is None else np.asarray(reference, dtype=bool)
+    for place, (accuracy, interval, is_reference) in enumerate(zip(accuracies, intervals, marked, strict=True)):
+        colour, marker = (COUNTER, "s") if is_reference else (ACCENT, "o")
+        _dot_with_interval(ax, place, accuracy, interval, colour, marker)
+        _write_beside(ax, f"{100 * accuracy:.1f}", 100 * interval[1], place)
+    _named_lines(ax, names)
+    ax.margins(x=0.14)
+    return ax
+
+
+def subgroup_bars(ax: Axes, subgroups: Mapping[str, Sequence[SubgroupScores]], reference: str | None = None) -> Axes:
+    """Draw the accuracy on each subgroup with its interval, for one or more classifiers.
+
+    Parameters
+    ----------
+    ax : Axes
+        To draw on.
+    subgroups : mapping of str to sequence of SubgroupScores
+        For each classifier, by its name, the same subgroups in the same order.
+    reference : str, optional
+        The classifier that the others are held against; it is orange.
+
+    Returns
+    -------
+    Axes
+        `ax`.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> scores = [SubgroupScores("glasses", "yes", 40, 0.5, (0.35, 0.65))]
+    >>> ax = subgroup_bars(Figure().subplots(), {"softmax": scores})
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['glasses: yes (40)']
+    """
+    first, colours = next(iter(subgroups.values()), ()), series_colours(subgroups, reference)
+    step = 0.5 / max(len(subgroups), 1)
+    for i, (label, members) in enumerate(subgroups.items()):
+        offset = (i - (len(subgroups) - 1) / 2) * step
+        for place, one in enumerate(members):
+            colour, marker = colours[label], _MARKERS[i % len(_MARKERS)]
+            label_once = label if place == 0 else ""
+            _dot_with_interval(ax, place + offset, one.accuracy, one.accuracy_interval, colour, marker, label_once)
+    _named_lines(ax, [f"{one.column}: {one.value} ({one.n:,})" for one in first])
+    if len(subgroups) > 1:
+        legend_above(ax, len(subgroups))
+    return ax
+
+
+def run_dots(ax: Axes, names: Sequence[str], runs: Sequence[Sequence[float]]) -> Axes:
+    """Draw the accuracies of repeated runs as dots, and their mean as a line across them.
+
+    Parameters
+    ----------
+    ax : Axes
+        To draw on.
+    names : sequence of n str
+        What was run; the first stands on top.
+    runs : sequence of n sequences of float
+        The accuracy of each run, as a share.
+
+    Returns
+    -------
+    Axes
+        `ax`.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = run_dots(Figure().subplots(), ["softmax", "forest"], [[0.60, 0.62], [0.61, 0.65]])
+    >>> ax.texts[1].get_text()
+    '63.0'
+    """
+    for place, accuracies in enumerate(runs):
+        shares = 100 * np.asarray(accuracies, dtype=np.float64)
+        ax.plot(shares, np.full(shares.size, place), "o", color=ACCENT, markersize=4.5, alpha=0.55, markeredgewidth=0)
+        ax.plot([shares.mean()] * 2, [place - 0.28, place + 0.28], color=COUNTER, linewidth=1.6)
+        _write_beside(ax, f"{shares.mean():.1f}", float(shares.max()), place)
+    _named_lines(ax, names)
+    ax.set_xlabel("accuracy (%), a dot a run; line: mean")
+    ax.margins(x=0.14)
+    return ax
+
+
+def _dot_with_interval(
+    ax: Axes, place: float, share: float, interval: Interval, colour: str, marker: str, label: str = ""
+) -> None:
+    """Draw one share, in %."""
+    ax.plot([100 * interval[0], 100 * interval[1]], [place, place], color=colour, linewidth=1.3, solid_capstyle="butt")
+    ax.plot([100 * share], [place], marker, color=colour, markersize=4.5, label=label or None)
+
+
+def _write_beside(ax: Axes, text: str, x: float, y: float) -> None:
+    """Write a number to the right of a point."""
+    ax.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=6.5, color=MUTED)
+
+
+def _named_lines(ax: Axes, names: Sequence[str]) -> None:
+    """Name the lines, the first on top."""
+    ax.set_yticks(np.arange(len(names)), names, color=INK)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlabel("accuracy (%), 95 % interval")
+    ax.grid(visible=False, axis="y")

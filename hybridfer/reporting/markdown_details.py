@@ -1,0 +1,238 @@
+"""The details of the Markdown report: confidence, subgroups, classes, images, CNNs and time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from hybridfer.evaluation import wording
+from hybridfer.evaluation.metrics import ClassScores
+from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
+from hybridfer.evaluation.rows import Row, best_row
+from hybridfer.evaluation.subgroups import TOO_FEW
+from hybridfer.reporting.gfm import NONE, escape, table
+
+# a dataset can have thousands of unreadable images; report.json lists them all
+_SHOWN_PROBLEMS = 20
+# enough of a digest to tell two weights apart at a glance
+_DIGEST_LENGTH = 16
+# a wider confusion matrix is legible in no table
+_MOST_CLASSES = 20
+# shares of the images that are answered, the others being left to a human
+_ANSWERED = (0.5, 0.8, 0.9)
+
+
+def confidence(report: BenchmarkReport) -> str:
+    """Calibration before and after temperature scaling, and accuracy where only the surest images are answered."""
+    rows = [row for run in report.features for row in report.rows_of(run.recipe) if row.whole.calibration_error is not None]
+    if not rows:
+        return ""
+    header = ["CNN", "pipeline", "ECE", "temperature", "ECE then", *(f"surest {share:.0%}" for share in _ANSWERED), "all"]
+    return "\n\n".join(
+        [
+            table(header, 2, [_confidence_cells(row) for row in rows]),
+            "On the whole test split, in %. *ECE*: expected calibration error, in 15 bins. *temperature*: what the "
+            "logarithms of the probabilities are divided by to be most likely on validation, which changes no class; above "
+            "1 the classifier was too sure of itself. *ECE then*: the error at this temperature. There is no temperature "
+            "for a head that was fitted on validation too, with few validation images, and where none fits best. "
+            "*surest 50%*: accuracy when that share of the images, the most confident ones, is answered and a human is "
+            "asked about the others.",
+        ]
+    )
+
+
+def _confidence_cells(row: Row) -> list[str]:
+    """A row of the table of confidence."""
+    temperature, curve = row.temperature, row.whole.selective
+    error = row.whole.calibration_error
+    return [
+        escape(row.feature),
+        escape(row.pipeline),
+        NONE if error is None else wording.percent(error),
+        NONE if temperature is None else f"{temperature.value:.2f}",
+        NONE if temperature is None else wording.percent(temperature.error_after),
+        *(NONE if curve is None else wording.percent(curve.at(share)) for share in _ANSWERED),
+        wording.percent(row.whole.accuracy),
+    ]
+
+
+def subgroups(report: BenchmarkReport) -> Iterator[str]:
+    """For each CNN the subgroups of the test split, with softmax beside the best head."""
+    for run in report.features:
+        shown = [row for row in _softmax_and_best(report, run) if row.subgroups]
+        if shown:
+            yield f"### {escape(f'{run.recipe}: {_named(shown)}')}"
+            header = ["column", "group", "images", *(part for row in shown for part in (escape(row.pipeline), "95 %"))]
+            yield table(header, 2, [_subgroup_cells(shown, i) for i in range(len(shown[0].subgroups))])
+    if any(row.subgroups for row in report.rows):
+        yield (
+            f"Accuracy on the whole test split, in %, with Wilson's 95 % interval. Groups of fewer than {TOO_FEW} images "
+            "are too few to judge. Groups differ in more than their name, such as in how often each class occurs in them."
+        )
+
+
+def _subgroup_cells(rows: Sequence[Row], i: int) -> list[str]:
+    """The i-th subgroup of a few rows."""
+    members = [row.subgroups[i] for row in rows]
+    column, value, n = escape(members[0].column), escape(members[0].value), members[0].n
+    figures = [(wording.percent(scores.accuracy), wording.interval(scores.accuracy_interval)) for scores in members]
+    told = f"{value} (too few to judge)" if members[0].is_small else value
+    return [column, told, f"{n:,}", *(cell for pair in figures for cell in pair)]
+
+
+def per_class(report: BenchmarkReport) -> Iterator[str]:
+    """For each CNN its softmax beside its best head: a line a class, and their confusion matrices."""
+    for run in report.features:
+        shown = [row for row in _softmax_and_best(report, run) if row.twin_free is not None]
+        if shown:
+            yield f"### {escape(f'{run.recipe}: {_named(shown)}')}" + (", without twins" if report.dataset.twins else "")
+            yield _class_table(shown)
+            if len(report.dataset.classes) <= _MOST_CLASSES:
+                yield from (_confusion_table(row, report.dataset.classes) for row in shown)
+
+
+def _softmax_and_best(report: BenchmarkReport, run: FeatureRun) -> list[Row]:
+    """The two rows of a CNN that are looked at closely; where all images are twins, any head is as good as another."""
+    rows = report.rows_of(run.recipe)
+    softmax = next((row for row in rows if row.is_softmax), None)
+    head = best_row(rows, heads_only=True) or next((row for row in rows if not row.is_softmax), None)
+    return [row for row in (softmax, head) if row is not None]
+
+
+def _named(rows: Sequence[Row]) -> str:
+    """The pipelines of a few rows."""
+    return " and ".join(row.pipeline for row in rows)
+
+
+def _class_table(rows: Sequence[Row]) -> str:
+    """Precision, recall and F1 of a few rows, side by side."""
+    measures: tuple[tuple[str, Callable[[ClassScores], float]], ...] = (
+        ("precision", lambda scores: scores.precision),
+        ("recall", lambda scores: scores.recall),
+        ("F1", lambda scores: scores.f1),
+    )
+    header = ["class", "images", *(f"{escape(row.pipeline)} {name}" for row in rows for name, _ in measures)]
+    by_class = zip(*(row.twin_free.per_class for row in rows if row.twin_free), strict=True)
+    cells = [
+        [
+            escape(scores[0].name),
+            f"{scores[0].support:,}",
+            *(wording.percent(measure(one)) for one in scores for _, measure in measures),
+        ]
+        for scores in by_class
+    ]
+    return table(header, 1, cells)
+
+
+def _confusion_table(row: Row, classes: Sequence[str]) -> str:
+    """Images by true class (line) and predicted class (column)."""
+    confusion = row.twin_free.confusion if row.twin_free else ()
+    names = [escape(name) for name in classes]
+    lines = [[name, *(f"{n:,}" for n in counts)] for name, counts in zip(names, confusion, strict=True)]
+    return f"{escape(row.pipeline)}, true class by predicted class:\n\n" + table(["", *names], 1, lines)
+
+
+def images(report: BenchmarkReport) -> str:
+    """Where the images came from, how many of what, and which were skipped."""
+    dataset = report.dataset
+    shape = " x ".join(map(str, dataset.image_shape))
+    header = ["split", *map(escape, dataset.classes), "all"]
+    lines = [[split, *(f"{n:,}" for n in counts), f"{sum(counts):,}"] for split, counts in dataset.counts.items()]
+    texts = [
+        f"{escape(dataset.source)}, {shape} pixels. Test: {escape(dataset.test_split)}. "
+        f"Validation: {escape(dataset.validation_origin)}.",
+        table(header, 1, lines),
+        f"Twins: {wording.count(dataset.twins, 'test image')} with the pixels of an image in train "
+        f"({dataset.twins_in_train:,}) or validation ({dataset.twins_in_validation:,}).",
+    ]
+    if dataset.dropped_twins is not None:
+        texts.append(
+            f"Dropped from train and validation, as their pixels are in the test split too: "
+            f"{wording.count(dataset.dropped_twins, 'image')}."
+        )
+    if dataset.problems:
+        shown = [f"- {escape(problem)}" for problem in dataset.problems[:_SHOWN_PROBLEMS]]
+        if len(dataset.problems) > _SHOWN_PROBLEMS:
+            shown.append(f"- and {len(dataset.problems) - _SHOWN_PROBLEMS:,} more, listed in report.json")
+        texts.append(f"Skipped: {wording.count(len(dataset.problems), 'image')}.\n\n" + "\n".join(shown))
+    return "\n\n".join(texts)
+
+
+def audit(report: BenchmarkReport) -> str:
+    """What is wrong with the dataset as it was read, all splits together."""
+    found = report.audit
+    if found is None:
+        return ""
+    header = ("kind", "groups", "images", "across splits", "with conflicting labels")
+    kinds = [("identical", found.exact), ("near-duplicates", found.near)]
+    rows = [
+        [name, *(f"{n:,}" for n in (kind.groups, kind.images, kind.across_splits, kind.conflicting_labels))]
+        for name, kind in kinds
+        if kind is not None
+    ]
+    texts = [
+        f"{wording.count(found.n_images, 'image')} as they were read. Redundant copies: {found.exact.redundant:,}. Blank: "
+        f"{found.blanks:,}. Unreadable: {len(found.unreadable):,}. Without a label: {found.unlabelled:,}. The largest class "
+        f"of train has {found.imbalance:.1f} times as many images as the smallest.",
+        table(header, 1, rows),
+    ]
+    if found.near is not None:
+        texts.append(
+            f"Near-duplicates: {escape(found.near.method)}; {found.near.candidates:,} pairs compared, "
+            f"{found.near.pairs:,} within {found.near.threshold} bits. Only identical images count as twins."
+        )
+    return "\n\n".join(texts)
+
+
+def feature(run: FeatureRun) -> str:
+    """A CNN and its features."""
+    epochs = "an unknown number of epochs" if run.epochs is None else wording.count(run.epochs, "epoch")
+    if run.restored_epoch is not None and run.restored_epoch != run.epochs:
+        epochs += f", of which number {run.restored_epoch:,} was kept"
+    leak = "unknown: the weights do not say what they were trained on"
+    if run.leak is not None:
+        leak = f"{run.leak.images:,}, of them {run.leak.twin_free:,} without a twin in train or validation"
+    facts = {
+        "network": f"{escape(run.network)}, {run.parameters:,} parameters, on {escape(run.device)}",
+        "weights": f"`{run.weights_digest[:_DIGEST_LENGTH]}`, {epochs}",
+        "features": f"{run.n_features:,} of {' + '.join(run.layers)}, views: {run.views}",
+        "test images it was trained on": leak,
+    }
+    if run.trained_counts is not None:
+        facts["training images after balancing"] = f"{sum(run.trained_counts):,} an epoch"
+    return f"### {escape(run.recipe)}\n\n" + "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+
+
+def time(report: BenchmarkReport) -> str:
+    """Seconds of each stage, and images a second where images go through it one by one."""
+    if not report.features:
+        return ""
+    stages, dataset = [], report.dataset
+    if dataset.read_seconds is not None:
+        stages.append(["read and decode", *_stage(dataset.read_seconds, sum(map(sum, dataset.counts.values())))])
+    for run in report.features:
+        name = escape(run.recipe)
+        if run.train_seconds is not None:
+            stages.append([f"train {name}", wording.seconds(run.train_seconds), NONE])
+        rate = NONE if run.images_per_second is None else f"{run.images_per_second:,.0f}"
+        told = f"extract with {name}, {wording.count(run.forward_passes, 'image')} through the CNN"
+        stages.append([told, wording.seconds(run.extract_seconds), rate])
+    heads = [row for run in report.features for row in report.rows_of(run.recipe) if not row.is_softmax]
+    header = ("CNN", "pipeline", "search s", "fit s", "predict s", "images/s")
+    lines = [
+        [
+            escape(row.feature),
+            escape(row.pipeline),
+            wording.seconds(row.search_seconds),
+            wording.seconds(row.fit_seconds),
+            *_stage(row.predict_seconds, dataset.n_test),
+        ]
+        for row in heads
+    ]
+    texts = [table(("stage", "s", "images/s"), 1, stages), table(header, 2, lines) if lines else ""]
+    note = "Trainings and heads that an earlier run had finished stand here with the time that they took then."
+    return "\n\n".join(text for text in [*texts, note] if text)
+
+
+def _stage(seconds: float, images: int) -> list[str]:
+    """The time of a stage, and its throughput."""
+    return [wording.seconds(seconds), f"{images / seconds:,.0f}" if seconds > 0 else NONE]

@@ -1,0 +1,137 @@
+"""A report as one HTML page, and its figures as files for papers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from hybridfer.evaluation import wording
+from hybridfer.evaluation.gallery import Gallery
+from hybridfer.evaluation.report import BenchmarkReport
+from hybridfer.files import write_aside
+from hybridfer.reporting.document import Document, Drawing
+from hybridfer.reporting.figures import figure_png, figure_svg
+from hybridfer.reporting.panels import Panel, report_panels
+from hybridfer.reporting.sections import PageSource, page_sections
+
+PAGE_NAME = "report.html"
+FIGURES_NAME = "figures"
+
+# of how many CNNs the figures are shown: as many as a page of this many bytes holds, the most accurate ones
+_DETAILED = (4, 3, 2, 1)
+_LARGEST = 4_800_000
+
+
+def write_page(report: BenchmarkReport, folder: str | Path, gallery: Gallery | None = None) -> Path:
+    """Write report.html, and its figures into figures/ as SVG and PNG.
+
+    Parameters
+    ----------
+    report : BenchmarkReport
+        What to show. Parts that it does not have are left out.
+    folder : str or Path
+        Created where it is missing; earlier files of these names are replaced.
+    gallery : Gallery, optional
+        The images to show, instead of the report's own.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    See Also
+    --------
+    hybridfer.reporting.figures : The figures one by one, on axes of your own.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    gallery = gallery or report.gallery
+    panels = report_panels(report, gallery)
+    svgs = write_figures(panels, folder / FIGURES_NAME)
+    path = folder / PAGE_NAME
+    write_aside(path, _page(report, gallery, panels, svgs).encode())
+    return path
+
+
+def render_page(report: BenchmarkReport, gallery: Gallery | None = None) -> str:
+    """Render the page without writing anything.
+
+    Parameters
+    ----------
+    report : BenchmarkReport
+        What to show.
+    gallery : Gallery, optional
+        The images to show, instead of the report's own.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file.
+    """
+    gallery = gallery or report.gallery
+    panels = report_panels(report, gallery)
+    return _page(report, gallery, panels, [figure_svg(panel.figure) for panel in panels])
+
+
+def write_figures(panels: Sequence[Panel], folder: Path) -> list[str]:
+    """Write each figure as SVG and as PNG.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        The figures.
+    folder : Path
+        Created where it is missing.
+
+    Returns
+    -------
+    list of str
+        The SVG texts.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    svgs = []
+    for panel in panels:
+        svgs.append(figure_svg(panel.figure))
+        write_aside(folder / f"{panel.name}.svg", svgs[-1].encode())
+        write_aside(folder / f"{panel.name}.png", figure_png(panel.figure))
+    return svgs
+
+
+def _page(report: BenchmarkReport, gallery: Gallery | None, panels: Sequence[Panel], svgs: Sequence[str]) -> str:
+    """Put text, tables and figures together."""
+    drawings: dict[tuple[str, str | None], list[Drawing]] = defaultdict(list)
+    for panel, svg in zip(panels, svgs, strict=True):
+        drawings[panel.section, panel.feature].append(Drawing.of(panel, svg))
+    for most in _DETAILED:
+        text = _document(PageSource(report, gallery, drawings, most)).to_html()
+        if len(text) < _LARGEST:
+            break
+    return text
+
+
+def _document(source: PageSource) -> Document:
+    """Word the page."""
+    report = source.report
+    leaks = " ".join(report.leaks)
+    return Document(
+        kicker="Softmax or hybrid?",
+        title=report.dataset.source,
+        warnings=report.leaks,
+        # no line ends within an equation
+        verdict=report.verdict.removeprefix(leaks).strip().replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"),
+        byline=_byline(report),
+        footer=f"Made by hybridfer {report.environment.hybridfer}, {report.created}. It loads nothing and sends nothing.",
+        sections=page_sections(source),
+    )
+
+
+def _byline(report: BenchmarkReport) -> str:
+    """What was compared on what, in numbers."""
+    n, twins = report.dataset.n_test, report.dataset.twins
+    heads = sum(not row.is_softmax for row in report.rows)
+    text = (
+        f"{wording.count(heads, 'head')} on the features of {wording.count(len(report.features), 'CNN')}, scored on "
+        f"{wording.count(n, 'test image')} ({report.dataset.test_split})"
+    )
+    return f"{text}, {n - twins:,} of them without a twin in train or validation." if twins else f"{text}."

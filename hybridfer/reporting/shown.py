@@ -1,0 +1,87 @@
+"""What of a report is shown class by class: for each CNN its softmax and its best head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hybridfer.evaluation.metrics import Scores
+from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
+from hybridfer.evaluation.rows import Row, best_row
+
+
+@dataclass(frozen=True)
+class ShownRun:
+    """A CNN of a report with the two rows that are looked at closely.
+
+    Attributes
+    ----------
+    report : BenchmarkReport
+        The whole.
+    run : FeatureRun
+        The CNN and its features.
+    softmax, head : Row or None
+        Its softmax, and the head with the highest accuracy on the part that decides; None where there is none.
+    sure_head : Row or None
+        The best head of those that give probabilities.
+    """
+
+    report: BenchmarkReport
+    run: FeatureRun
+    softmax: Row | None
+    head: Row | None
+    sure_head: Row | None
+
+    @property
+    def recipe(self) -> str:
+        """The name of its feature recipe."""
+        return self.run.recipe
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Softmax and the best head, without what is missing."""
+        return tuple(row for row in (self.softmax, self.head) if row is not None)
+
+    @property
+    def sure_rows(self) -> tuple[Row, ...]:
+        """Softmax and the best head that gives probabilities, without what is missing."""
+        return tuple(row for row in (self.softmax, self.sure_head) if row is not None)
+
+    @property
+    def reference(self) -> str | None:
+        """What softmax is called in figures that hold a head against it."""
+        return None if self.softmax is None else self.softmax.pipeline
+
+
+def shown_runs(report: BenchmarkReport) -> list[ShownRun]:
+    """Give the CNNs of a report, the one with the most accurate row first."""
+    shown = []
+    for run in report.features:
+        rows = report.rows_of(run.recipe)
+        softmax = next((row for row in rows if row.is_softmax), None)
+        heads = [row for row in rows if not row.is_softmax]
+        sure = [row for row in heads if row.whole.calibration_error is not None]
+        shown.append(ShownRun(report, run, softmax, _best(heads), _best(sure)))
+    return sorted(shown, key=_best_accuracy, reverse=True)
+
+
+def decisive(row: Row) -> Scores:
+    """The scores that decide: on the twin-free part; on the whole where every test image has a twin."""
+    return row.twin_free or row.whole
+
+
+def part_in_words(report: BenchmarkReport) -> str:
+    """Name the images that decide, with their number."""
+    twins, n = report.dataset.twins, report.dataset.n_test
+    if not 0 < twins < n:
+        return f"the test split ({n:,} images)"
+    return f"the twin-free part of the test split ({n - twins:,} images)"
+
+
+def _best(heads: list[Row]) -> Row | None:
+    """The best on the twin-free part; the first one where every test image has a twin."""
+    return best_row(heads) or next(iter(heads), None)
+
+
+def _best_accuracy(shown: ShownRun) -> float:
+    """The highest accuracy of the rows that are shown."""
+    return max((decisive(row).accuracy for row in shown.rows), default=-1.0)

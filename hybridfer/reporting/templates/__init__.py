@@ -1,0 +1,1 @@
+"""The templates, style sheet and script of the HTML pages."""

@@ -1,0 +1,153 @@
+"""hybridfer audit, and --index of the other commands."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from hybridfer import AuditReport, FeatureStore, make_faces
+
+
+@pytest.fixture
+def dirty(workplace):
+    """A folder of drawn faces with a copy in test, a copy with another label, a blank image and a broken file."""
+    faces = make_faces(60, classes=("happy", "sad"), random_state=4)
+    root = workplace / "dirty"
+
+    def put(name, image):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), image)
+
+    for number, (image, label) in enumerate(zip(faces.images, faces.labels, strict=True)):
+        put(f"{'test' if number >= 48 else 'train'}/{faces.classes[label]}/{number:02d}.png", image)
+    put("test/happy/twin.png", faces.images[0])
+    put(f"train/{faces.classes[1 - faces.labels[1]]}/conflict.png", faces.images[1])
+    put("train/sad/blank.png", np.full((48, 48), 128, dtype=np.uint8))
+    (root / "train" / "sad" / "broken.png").write_bytes(b"no image")
+    return root
+
+
+def done(result):
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def fails(result, *words, code=1):
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.stderr
+    return result
+
+
+def test_the_table_tells_what_was_planted_and_what_to_do(run, dirty):
+    told = done(run("audit", dirty)).stdout
+    lines = {line.split("  ")[0]: line.split() for line in told.splitlines()}
+    assert "dirty: 63 images of 2 classes" in lines
+    assert lines["all"][1:] == ["50", "13"]
+    assert lines["groups"][1:] == ["2", "0"]
+    assert lines["groups across splits"][-2:] == ["1", "0"]
+    assert lines["groups whose labels differ"][-2:] == ["1", "0"]
+    assert lines["blank images"][-1] == "1"
+    assert "train/sad/broken.png: is an empty file" in told or "train/sad/broken.png: is no readable image" in told
+    assert "- There is 1 group of identical images in several splits" in told
+    assert "\x1b" not in told
+
+
+def test_json_is_printed_alone_and_written_where_asked(run, dirty):
+    result = done(run("audit", dirty, "--json", "--no-near", "--out", "audits/dirty"))
+    printed = AuditReport.from_json(result.stdout)
+    assert printed == AuditReport.read("audits/dirty")
+    assert (printed.exact.groups, printed.near, printed.blanks, len(printed.unreadable)) == (2, None, 1, 1)
+    assert json.loads(result.stdout)["source"] == "dirty"
+
+
+def test_fix_writes_what_other_commands_read(run, dirty, weights):
+    result = done(run("audit", dirty, "--fix", "new/cleaned.csv"))
+    assert "new/cleaned.csv: 59 kept, 5 dropped" in result.stderr
+    with Path("new/cleaned.csv").open(newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 64
+    dropped = {name: row["reason"] for name, row in rows.items() if row["decision"] == "drop"}
+    assert dropped.pop("train/sad/broken.png") == "is no readable image"
+    assert dropped.pop("train/sad/blank.png") == "is blank"
+    assert sorted(dropped.values()) == [
+        "has copies with other labels, and none of them is the majority's",
+        "has copies with other labels, and none of them is the majority's",
+        "is a copy of a test image",
+    ]
+    command = ["extract", dirty, "-f", "tiny", "--weights", weights, "--store", "a.store"]
+    fails(run(*command), "train/sad/broken.png")
+    assert "59 images" in done(run(*command, "--index", "new/cleaned.csv")).stdout
+    assert len(FeatureStore("a.store")) == 59
+    again = json.loads(done(run("audit", dirty, "--index", "new/cleaned.csv", "--json")).stdout)
+    assert (again["n_images"], again["exact"]["groups"], again["unreadable"]) == (59, 0, [])
+
+
+def test_training_and_benchmark_take_an_index_too(run, quick):
+    done(run("audit", "faces:120", "--fix", "cleaned.csv"))
+    lines = Path("cleaned.csv").read_text().splitlines()
+    shorter = [line.replace(",keep,", ",drop,") if i % 4 == 0 else line for i, line in enumerate(lines)]
+    Path("cleaned.csv").write_text("\n".join(shorter) + "\n")
+    left = sum(",keep," in line for line in shorter)
+    trained = done(run("train", "faces:120", "-f", quick, "-o", "a.safetensors", "--index", "cleaned.csv"))
+    assert f"faces:120: {left} grey images" in trained.stderr
+    command = [
+        "benchmark",
+        "faces:120",
+        "-f",
+        quick,
+        "-p",
+        "logistic",
+        "--grid",
+        "off",
+        "--no-page",
+        "--json",
+        "--index",
+        "cleaned.csv",
+    ]
+    counts = json.loads(done(run(*command)).stdout)["dataset"]["counts"]
+    assert sum(map(sum, counts.values())) == left
+
+
+def test_an_index_of_other_data_is_told_in_a_sentence(run, dirty):
+    done(run("audit", dirty, "--fix", "cleaned.csv"))
+    fails(run("extract", "faces:20", "--index", "cleaned.csv"), "Error: cleaned.csv is no index of faces:20", "59 images")
+    fails(run("audit", "faces:20", "--index", "absent.csv"), "Error: The index absent.csv cannot be read")
+
+
+@pytest.mark.parametrize("option", [("--fix", "cleaned.csv"), ("--out", "audits")])
+def test_nothing_is_replaced_unasked_or_before_the_audit(run, dirty, option, monkeypatch):
+    done(run("audit", dirty, *option))
+    written = Path("cleaned.csv" if option[0] == "--fix" else "audits/audit.json")
+    before = written.read_bytes()
+    (dirty / "train" / "sad" / "more.png").write_bytes((dirty / "test" / "happy" / "twin.png").read_bytes())
+    with monkeypatch.context() as patch:
+        patch.setattr("hybridfer.datasets.read_dataset", None)
+        fails(run("audit", dirty, *option), "--overwrite")
+    assert written.read_bytes() == before
+    done(run("audit", dirty, *option, "--overwrite"))
+    assert written.read_bytes() != before
+
+
+def test_what_cannot_be_written_is_told_before_the_work(run, workplace, monkeypatch):
+    (workplace / "file").touch()
+    monkeypatch.setattr("hybridfer.datasets.read_dataset", None)
+    fails(run("audit", "faces:20", "--fix", "file/cleaned.csv"), "Error: ", "file")
+    fails(run("audit", "faces:20", "--out", "file/audits"), "Error: ", "file")
+
+
+def test_missing_data_and_misuse_are_told(run):
+    fails(run("audit", "nowhere.zip"), "Error: nowhere.zip does not exist")
+    fails(run("audit"), "Missing argument 'DATA'", code=2)
+    fails(run("audit", "faces:20", "--on-error", "skip"), "No such option", code=2)
+
+
+def test_the_example_of_the_help_runs(run):
+    help_text = done(run("audit", "--help")).stdout
+    assert "hybridfer audit faces:500" in help_text
+    assert "faces:500: 500 images of 7 classes" in done(run("-q", "audit", "faces:500")).stdout

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from hybridfer.evaluation.comparisons import compare_with_softmax_and_best
+
+N = 300
+SOFTMAX = {"compact": ("compact", "softmax"), "tiny": ("tiny", "softmax")}
+
+
+@pytest.fixture
+def y() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 3, N)
+
+
+@pytest.fixture
+def labels(y) -> dict[tuple[str, str], np.ndarray]:
+    rng = np.random.default_rng(1)
+    shares = {("compact", "forest"): 0.85, ("compact", "softmax"): 0.7, ("tiny", "softmax"): 0.6, ("tiny", "knn"): 0.5}
+    return {key: np.where(rng.random(N) < share, y, (y + 1) % 3) for key, share in shares.items()}
+
+
+def p_of(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a == y, b == y
+    return mcnemar([[(a & b).sum(), (a & ~b).sum()], [(~a & b).sum(), (~a & ~b).sum()]], exact=True).pvalue
+
+
+def test_every_row_but_the_best_is_compared_with_it(y, labels):
+    _, best = compare_with_softmax_and_best(y, labels, SOFTMAX)
+    assert set(best) == set(labels) - {("compact", "forest")}
+    assert {comparison.best for comparison in best.values()} == {"forest on compact"}
+    right = {key: found == y for key, found in labels.items()}
+    for key, comparison in best.items():
+        assert comparison.points == pytest.approx(100 * (right[key].mean() - right["compact", "forest"].mean()))
+        assert comparison.only_this == (right[key] & ~right["compact", "forest"]).sum()
+        assert comparison.only_best == (~right[key] & right["compact", "forest"]).sum()
+        assert comparison.p_value == pytest.approx(p_of(y, labels[key], labels["compact", "forest"]))
+        low, high = comparison.points_interval
+        assert low < comparison.points < high
+
+
+def test_holm_corrects_both_kinds_together_and_counts_a_pair_once(y, labels):
+    softmax, best = compare_with_softmax_and_best(y, labels, SOFTMAX)
+    # forest against its softmax is the same test as that softmax against the best row
+    pairs = [
+        (("compact", "forest"), ("compact", "softmax")),
+        (("tiny", "knn"), ("tiny", "softmax")),
+        (("tiny", "softmax"), ("compact", "forest")),
+        (("tiny", "knn"), ("compact", "forest")),
+    ]
+    expected = multipletests([p_of(y, labels[a], labels[b]) for a, b in pairs], method="holm")[1]
+    found = [
+        softmax["compact", "forest"].p_holm,
+        softmax["tiny", "knn"].p_holm,
+        best["tiny", "softmax"].p_holm,
+        best["tiny", "knn"].p_holm,
+    ]
+    assert found == pytest.approx(expected.tolist())
+    assert best["compact", "softmax"].p_holm == softmax["compact", "forest"].p_holm
+
+
+def test_of_equally_good_rows_the_first_is_the_best(y):
+    labels = {("tiny", "a"): y, ("tiny", "b"): y.copy()}
+    _, best = compare_with_softmax_and_best(y, labels, {})
+    assert list(best) == [("tiny", "b")]
+    assert (best["tiny", "b"].points, best["tiny", "b"].p_holm) == (0.0, 1.0)
+
+
+def test_a_row_is_worse_than_the_best_only_beyond_chance(y, labels):
+    _, best = compare_with_softmax_and_best(y, labels, SOFTMAX)
+    assert best["tiny", "knn"].is_worse
+    close = labels["compact", "forest"].copy()
+    wrong = np.flatnonzero(close == y)[:2]
+    close[wrong] = (y[wrong] + 1) % 3
+    _, best = compare_with_softmax_and_best(y, {("a", "b"): labels["compact", "forest"], ("a", "c"): close}, {})
+    assert best["a", "c"].points < 0
+    assert not best["a", "c"].is_worse
+
+
+def test_without_images_and_without_rows_nothing_is_compared(y, labels):
+    assert compare_with_softmax_and_best(y[:0], {key: found[:0] for key, found in labels.items()}, SOFTMAX) == ({}, {})
+    assert compare_with_softmax_and_best(y, {}, {}) == ({}, {})

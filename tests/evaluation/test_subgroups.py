@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+from hybridfer.errors import DatasetError
+from hybridfer.evaluation.subgroups import NOT_TOLD, read_groups, score_subgroups
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def written(text: str, encoding: str = "utf-8") -> Path:
+        path = tmp_path / "groups.csv"
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return written
+
+
+def test_each_image_gets_its_values_whatever_the_order_of_lines_and_columns(write):
+    path = write("gender,name,age\nmale,b.jpg,20-29\nfemale,a.jpg,30-39\n")
+    groups = read_groups(path).of_images(["a.jpg", "b.jpg"])
+    assert {column: values.tolist() for column, values in groups.items()} == {
+        "gender": ["female", "male"],
+        "age": ["30-39", "20-29"],
+    }
+
+
+def test_what_is_not_told_is_a_group_of_its_own_and_other_images_are_passed_over(write):
+    path = write("name,gender\na.jpg,female\nb.jpg,\ntrain/x.jpg,male\n")
+    assert read_groups(path).of_images(["a.jpg", "b.jpg", "c.jpg"])["gender"].tolist() == ["female", NOT_TOLD, NOT_TOLD]
+
+
+def test_spreadsheets_with_a_byte_order_mark_blanks_and_quotes_are_read(write):
+    path = write('name, group\r\n"a, b.jpg", "x, y"\r\n\r\n'.replace(', "', ',"'), "utf-8-sig")
+    assert read_groups(path).of_images(["a, b.jpg"])["group"].tolist() == ["x, y"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must begin with a header of the column 'name'.*got nothing"),
+        ("gender,age\nmale,20\n", "must begin with a header of the column 'name'"),
+        ("name\na.jpg\n", "one or more others"),
+        ("name,gender,gender\na.jpg,x,y\n", "that differ"),
+        ("name,gender\n", "a header and no line"),
+        ("name,gender\na.jpg\n", "every line must have 2 cells"),
+        ("name,gender\na.jpg,x\na.jpg,y\n", "names 'a.jpg' twice"),
+        ("name,age\n" + "".join(f"{i}.jpg,{i}\n" for i in range(51)), "'age' has 51 different values"),
+    ],
+)
+def test_what_is_no_table_of_groups_is_refused_with_the_reason(write, text, message):
+    with pytest.raises(DatasetError, match=message):
+        read_groups(write(text))
+
+
+def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"absent\.csv could not be read \(No such file"):
+        read_groups(tmp_path / "absent.csv")
+    (tmp_path / "image.csv").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(DatasetError, match="no CSV file in UTF-8"):
+        read_groups(tmp_path / "image.csv")
+
+
+def test_a_table_of_other_images_is_refused_with_an_example_of_each(write):
+    groups = read_groups(write("name,gender\n1.jpg,male\n"))
+    with pytest.raises(DatasetError, match=r"names no test image: they are called like 'test/1\.jpg', .* like '1\.jpg'"):
+        groups.of_images(["test/1.jpg", "test/2.jpg"])
+
+
+def test_scores_are_those_of_each_group_alone():
+    right = np.array([True] * 30 + [False] * 10 + [True] * 5 + [False] * 5)
+    groups = {"gender": np.array(["male"] * 40 + ["female"] * 8 + [NOT_TOLD] * 2)}
+    female, male, unknown = score_subgroups(right, groups)
+    assert (female.value, female.n, female.accuracy) == ("female", 8, 5 / 8)
+    assert (male.column, male.value, male.n, male.accuracy) == ("gender", "male", 40, 0.75)
+    assert (unknown.value, unknown.n, unknown.accuracy) == (NOT_TOLD, 2, 0.0)
+    assert male.accuracy_interval == pytest.approx(proportion_confint(30, 40, method="wilson"))
+    assert [group.is_small for group in (female, male, unknown)] == [True, False, True]
+
+
+def test_without_groups_there_are_no_scores():
+    assert score_subgroups(np.array([True]), {}) == ()

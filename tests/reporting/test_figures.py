@@ -1,0 +1,142 @@
+import re
+import xml.etree.ElementTree as ET
+
+import cv2
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from hybridfer.evaluation.calibration import ReliabilityBin
+from hybridfer.evaluation.feature_run import Epoch
+from hybridfer.evaluation.metrics import ClassScores
+from hybridfer.evaluation.selective import SelectiveCurve
+from hybridfer.evaluation.subgroups import SubgroupScores
+from hybridfer.reporting import figures
+from hybridfer.reporting.figures.style import ACCENT, COUNTER, series_colours
+
+HISTORY = [Epoch(i, 2.0 / i, 0.1 * i, 2.1 / i, 0.09 * i, 0.001, 5.0) for i in range(1, 6)]
+
+
+@pytest.fixture
+def ax() -> Axes:
+    return Figure(figsize=(3.5, 3), layout="constrained").subplots()
+
+
+DRAWN = {
+    "accuracy_intervals": lambda ax: figures.accuracy_intervals(ax, ["a", "b"], [0.5, 0.6], [(0.4, 0.6), (0.5, 0.7)]),
+    "class_histogram": lambda ax: figures.class_histogram(ax, ["a", "b"], {"train": [1, 2]}),
+    "confusion_matrix": lambda ax: figures.confusion_matrix(ax, [[3, 1], [0, 4]], ["a", "b"]),
+    "confusion_difference": lambda ax: figures.confusion_difference(ax, [[3, 1], [0, 4]], [[2, 2], [0, 4]], ["a", "b"]),
+    "image_sheet": lambda ax: figures.image_sheet(ax, np.zeros((3, 8, 8), dtype=np.uint8), ["a", "b", "c"]),
+    "per_class_bars": lambda ax: figures.per_class_bars(ax, {"softmax": [ClassScores("a", 0.1, 0.2, 0.3, 4)]}),
+    "projection": lambda ax: figures.projection(ax, np.zeros((3, 2)), [0, 1, 1], ["a", "b"]),
+    "reliability_diagram": lambda ax: figures.reliability_diagram(ax, {"a": [ReliabilityBin(0.5, 0.6, 3, 0.55, 0.4)]}),
+    "run_dots": lambda ax: figures.run_dots(ax, ["a"], [[0.5, 0.6]]),
+    "selective_curve": lambda ax: figures.selective_curve(ax, {"a": SelectiveCurve((0.5, 1.0), (0.9, 0.7), (0.8, 0.2))}),
+    "subgroup_bars": lambda ax: figures.subgroup_bars(ax, {"a": [SubgroupScores("sex", "f", 3, 0.5, (0.2, 0.8))]}),
+    "training_curves": lambda ax: figures.training_curves(ax, HISTORY, "loss", 3),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_is_drawn_on_the_given_axes_and_gives_them_back(ax, name):
+    assert DRAWN[name](ax) is ax
+    assert ax.has_data() or ax.texts
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_same_figure_is_the_same_bytes(name):
+    def drawn() -> Figure:
+        with figures.house_style():
+            figure = Figure(figsize=(3.5, 3), layout="constrained")
+            DRAWN[name](figure.subplots())
+        return figure
+
+    first, second = drawn(), drawn()
+    assert figures.figure_svg(first) == figures.figure_svg(second)
+    assert figures.figure_png(first, dpi=60) == figures.figure_png(second, dpi=60)
+
+
+def test_files_hold_no_date_and_no_address_of_the_program(ax):
+    figures.confusion_matrix(ax, [[1]], ["a"])
+    svg = figures.figure_svg(ax.figure)
+    ET.fromstring(svg)
+    assert not re.search(r"<dc:date>|20\d\d-\d\d-\d\d|matplotlib\.org", svg)
+    assert b"matplotlib" not in figures.figure_png(ax.figure)
+
+
+def test_a_png_has_300_dots_an_inch(ax):
+    image = cv2.imdecode(np.frombuffer(figures.figure_png(ax.figure), dtype=np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape[:2] == (900, 1050)
+
+
+def test_a_confusion_matrix_shows_shares_of_the_true_class(ax):
+    figures.confusion_matrix(ax, [[30, 10], [0, 0]], ["happy", "sad"])
+    assert [text.get_text() for text in ax.texts] == ["75", "25", "0", "0"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["happy", "sad"]
+
+
+def test_a_confusion_matrix_of_many_classes_has_colours_and_no_numbers(ax):
+    figures.confusion_matrix(ax, np.eye(20, dtype=int), [str(i) for i in range(20)])
+    assert not ax.texts
+    assert ax.collections[0].get_array().shape == (20, 20)
+
+
+def test_a_difference_is_symmetric_around_no_difference(ax):
+    figures.confusion_difference(ax, [[10, 0], [5, 5]], [[9, 1], [5, 5]], ["a", "b"])
+    assert ax.collections[0].get_clim() == pytest.approx((-0.1, 0.1))
+    assert [text.get_text() for text in ax.texts] == ["+10", "-10", "·", "·"]
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda ax: figures.confusion_matrix(ax, [[1, 2, 3]], ["a", "b"]), r"2 classes; got shape \(1, 3\)"),
+        (lambda ax: figures.class_histogram(ax, ["a", "b"], {"train": [1]}), "train must count each of 2 classes"),
+        (lambda ax: figures.per_class_bars(ax, {}, "support"), "measure must be among"),
+        (lambda ax: figures.training_curves(ax, HISTORY, "time"), "quantity must be among"),
+        (lambda ax: figures.projection(ax, np.zeros((3, 3)), [0, 0, 0], ["a"]), r"points must be \(n, 2\)"),
+        (lambda ax: figures.image_sheet(ax, np.zeros((2, 8, 8), dtype=np.uint8), ["a"]), "2 images needs a caption"),
+    ],
+)
+def test_what_does_not_fit_is_refused(ax, draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw(ax)
+
+
+def test_the_restored_epoch_is_marked(ax):
+    figures.training_curves(ax, HISTORY, "accuracy", restored_epoch=4)
+    assert "restored: 4" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert any(np.array_equal(np.unique(line.get_xdata()), [4]) for line in ax.lines)
+
+
+def test_epochs_without_a_value_leave_the_curve_out(ax):
+    figures.training_curves(ax, [Epoch(1, train_loss=1.5), Epoch(2, train_loss=1.2)], "loss")
+    assert [line.get_label() for line in ax.lines] == ["train"]
+    assert not figures.training_curves(Figure().subplots(), [Epoch(1)], "learning rate").lines
+
+
+def test_thousands_of_embeddings_are_thinned_out_evenly(ax):
+    points = np.arange(20_000, dtype=float).reshape(-1, 2)
+    figures.projection(ax, points, np.zeros(10_000, dtype=int), ["a"])
+    shown = ax.collections[0].get_offsets()
+    assert len(shown) == 4000
+    assert shown[0].tolist() == [0, 1]
+    assert shown[-1].tolist() == [19_998, 19_999]
+
+
+def test_what_others_are_held_against_is_orange(ax):
+    assert series_colours(["softmax", "svm"], "softmax") == {"svm": ACCENT, "softmax": COUNTER}
+    figures.per_class_bars(
+        ax, {name: [ClassScores("a", 0.1, 0.2, 0.3, 4)] for name in ("softmax", "svm")}, reference="softmax"
+    )
+    assert [to_hex(bar.get_facecolor()) for bar in ax.patches] == [COUNTER, ACCENT]
+
+
+def test_names_are_text_and_no_formula():
+    with figures.house_style():
+        figure = Figure()
+        figures.class_histogram(figure.subplots(), [r"$\undefined{$"], {"train": [3]})
+    assert figures.figure_svg(figure)
