@@ -21,7 +21,8 @@ RESULT = "study.json"
 
 
 @click.command(
-    epilog="\b\nExample:\n  hybridfer search fer2013.zip --trials 40 --best best.toml --out runs/search\n"
+    epilog="\b\nExample:\n  hybridfer search faces:200 --trials 2 --epochs 1\n"
+    "  hybridfer search fer2013.zip --trials 40 --best best.toml --out runs/search\n"
     "  hybridfer benchmark fer2013.zip -f best.toml",
 )
 @click.argument("data")
