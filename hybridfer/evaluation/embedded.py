@@ -134,6 +134,7 @@ def embed_splits(
         images_per_second=extraction.embedded / extraction.seconds if extraction.embedded else None,
         forward_passes=extraction.embedded,
         leak=count_leak(digests["test"], network.trained_on, twins) if len(network.trained_on) else None,
+        validation_leak=_validation_leak(network, digests["validation"], digests["train"]),
         history=history,
         restored_epoch=find_restored_epoch(history, network.training),
         trained_counts=order_trained_counts(network.training, network.classes, splits.dataset.classes),
@@ -159,6 +160,14 @@ def check_recipe(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None, 
         network = catalogue_network(recipe.network, preprocessing=preprocessing)
     for layer in recipe.layers:
         network.submodule(layer)
+
+
+def _validation_leak(network: Network, validation: NDArray[np.bytes_], train: NDArray[np.bytes_]) -> int | None:
+    """Count the validation images that the CNN learnt from; copies of train images are known to be in both."""
+    if network.watched is None:
+        return None
+    learnt = np.setdiff1d(network.trained_on, network.watched)
+    return int((np.isin(validation, learnt) & ~np.isin(validation, train)).sum())
 
 
 def _network(

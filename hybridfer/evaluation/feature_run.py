@@ -68,6 +68,9 @@ class FeatureRun:
         Throughput of the extraction; None where the store held every image.
     forward_passes : int
         Images that went through the CNN; 0 where the store held every image.
+    validation_leak : int or None
+        Validation images, on which heads are tuned, that the CNN was trained on though they are no copies of train images;
+        None where the weights do not say.
     leak : Leak or None
         Test images that the CNN was trained on; None where the weights do not say what they were trained on.
     history : tuple of Epoch
@@ -95,6 +98,7 @@ class FeatureRun:
     images_per_second: float | None
     forward_passes: int
     leak: Leak | None
+    validation_leak: int | None = None
     history: tuple[Epoch, ...] = ()
     restored_epoch: int | None = None
     trained_counts: tuple[int, ...] | None = None

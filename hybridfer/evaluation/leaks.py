@@ -11,7 +11,7 @@ _WARNING = "Do not trust this comparison:"
 
 
 def find_leaks(dataset: DatasetSummary, features: Iterable[FeatureRun]) -> tuple[str, ...]:
-    """Word a warning for each way in which images of the test split were seen before.
+    """Word a warning for each way in which images of the test split, or of validation, were seen before.
 
     Heads have seen the twins, which do not decide; but where most of the test split are twins, it is no test split: training
     images were passed for one. A CNN has seen what its weights file names; it is told of where such images decide.
@@ -47,5 +47,12 @@ def find_leaks(dataset: DatasetSummary, features: Iterable[FeatureRun]) -> tuple
         f"(a leak).{hint}"
         for run in features
         if run.leak is not None and run.leak.twin_free
+    ]
+    leaks += [
+        f"Do not trust how the heads were tuned: the CNN of {run.recipe} was trained on {run.validation_leak:,} of the "
+        f"{dataset.n_validation:,} validation images (a leak). "
+        "Give a validation split that it has not seen, or train it anew."
+        for run in features
+        if run.validation_leak
     ]
     return tuple(leaks)

@@ -70,6 +70,11 @@ class DatasetSummary:
         """Images of the test split."""
         return sum(self.counts.get("test", ()))
 
+    @property
+    def n_validation(self) -> int:
+        """Images of the validation split."""
+        return sum(self.counts.get("validation", ()))
+
 
 @dataclass(frozen=True)
 class Protocol:

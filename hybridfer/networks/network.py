@@ -47,6 +47,8 @@ class Network:
         One entry an epoch: loss, accuracy, learning rate, seconds.
     trained_on : ndarray of shape (n,), dtype "S16"
         Sorted digests of the images that weights or choices of training depend on.
+    watched : ndarray of shape (m,), dtype "S16", or None
+        Those of them that were only watched for validation, never trained on; None where that is not known.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Network:
     training: Mapping[str, Any] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
     trained_on: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, dtype=DIGEST))
+    watched: NDArray[np.bytes_] | None = None
 
     @cached_property
     def digest(self) -> str:

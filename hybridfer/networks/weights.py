@@ -1,9 +1,9 @@
 """Weights files: safetensors with everything that is known of a network, and nothing that could run.
 
-A file holds the tensors ``module.<name>`` and ``trained_on`` (n x 16 bytes, digests of images), and in its metadata, each as
-JSON: ``format``, ``network``, ``arguments``, ``layers``, ``classes``, ``preprocessing``, ``training``, ``history``,
-``versions``; and ``sha256``, of the tensors, which files written by earlier versions lack. Files are hostile until checked:
-names, shapes, types and sizes are compared with what the network asks for.
+A file holds the tensors ``module.<name>``, ``trained_on`` and ``watched`` (n x 16 bytes, digests of images), and in its
+metadata, each as JSON: ``format``, ``network``, ``arguments``, ``layers``, ``classes``, ``preprocessing``, ``training``,
+``history``, ``versions``; and ``sha256``, of the tensors. Files of earlier versions have neither ``watched`` nor ``sha256``.
+Files are hostile until checked: names, shapes, types and sizes are compared with what the network asks for.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class WeightsFile:
     versions: Mapping[str, str]
     state: Mapping[str, torch.Tensor]
     trained_on: NDArray[np.bytes_]
+    watched: NDArray[np.bytes_] | None
 
 
 def save_network(
@@ -87,8 +88,9 @@ def save_network(
             f"{path} exists already. Choose another name, or overwrite it with overwrite=True or --overwrite."
         )
     tensors = {f"module.{name}": _stored(name, tensor, precision) for name, tensor in network.module.state_dict().items()}
-    digests = np.frombuffer(network.trained_on.astype(DIGEST).tobytes(), dtype=np.uint8).reshape(-1, DIGEST.itemsize)
-    tensors["trained_on"] = torch.from_numpy(digests.copy())
+    tensors["trained_on"] = _digest_tensor(network.trained_on)
+    if network.watched is not None:
+        tensors["watched"] = _digest_tensor(network.watched)
     metadata = {"format": FORMAT, "preprocessing": network.preprocessing.to_json(), "sha256": _checksum(tensors)}
     for field in ("network", "arguments", "layers", "classes", "training", "history", "versions"):
         metadata[field] = json.dumps(_field(network, field), default=_plain)
@@ -122,9 +124,8 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     if metadata.get("sha256", _checksum(tensors)) != _checksum(tensors):
         raise WeightsError(f"{path} is damaged: its tensors are not those that were written (their checksum differs).")
     fields = {field: _parsed(path, metadata, field) for field in FIELDS if field != "preprocessing"}
-    trained_on = tensors.pop("trained_on", torch.empty(0, DIGEST.itemsize, dtype=torch.uint8))
-    if trained_on.dtype != torch.uint8 or trained_on.ndim != 2 or trained_on.shape[1] != DIGEST.itemsize:
-        raise WeightsError(f"trained_on in {path} must be uint8 (n, {DIGEST.itemsize}); got {tuple(trained_on.shape)}.")
+    trained_on = _digests(path, tensors, "trained_on")
+    watched = _digests(path, tensors, "watched")
     state = {name.removeprefix("module."): _widened(path, name, tensor) for name, tensor in tensors.items()}
     return WeightsFile(
         network=str(fields["network"]),
@@ -136,7 +137,8 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
         history=tuple(fields["history"]),
         versions=dict(fields["versions"]),
         state=state,
-        trained_on=np.frombuffer(trained_on.contiguous().numpy().tobytes(), dtype=DIGEST),
+        trained_on=np.empty(0, dtype=DIGEST) if trained_on is None else trained_on,
+        watched=watched,
     )
 
 
@@ -181,6 +183,7 @@ def described(network: Network, file: WeightsFile) -> Network:
         file.training,
         file.history,
         file.trained_on,
+        file.watched,
     )
 
 
@@ -202,6 +205,22 @@ def check_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path
 
 def _described_tensor(tensor: torch.Tensor) -> str:
     return f"{'float' if tensor.is_floating_point() else tensor.dtype} {tuple(tensor.shape)}"
+
+
+def _digest_tensor(digests: NDArray[np.bytes_]) -> torch.Tensor:
+    return torch.from_numpy(
+        np.frombuffer(digests.astype(DIGEST).tobytes(), dtype=np.uint8).reshape(-1, DIGEST.itemsize).copy()
+    )
+
+
+def _digests(path: Path, tensors: dict[str, torch.Tensor], name: str) -> NDArray[np.bytes_] | None:
+    """Take the digests of images out of a file's tensors; None where it has none of that name."""
+    tensor = tensors.pop(name, None)
+    if tensor is None:
+        return None
+    if tensor.dtype != torch.uint8 or tensor.ndim != 2 or tensor.shape[1] != DIGEST.itemsize:
+        raise WeightsError(f"{name} in {path} must be uint8 (n, {DIGEST.itemsize}); got {tuple(tensor.shape)}.")
+    return np.frombuffer(tensor.contiguous().numpy().tobytes(), dtype=DIGEST)
 
 
 def _checksum(tensors: Mapping[str, torch.Tensor]) -> str:
@@ -242,7 +261,7 @@ def _stored(name: str, tensor: torch.Tensor, precision: str) -> torch.Tensor:
 
 def _widened(path: Path, name: str, tensor: torch.Tensor) -> torch.Tensor:
     if not name.startswith("module."):
-        raise WeightsError(f"{path} holds a tensor {name!r}; only trained_on and module.* are known.")
+        raise WeightsError(f"{path} holds a tensor {name!r}; only trained_on, watched and module.* are known.")
     if not tensor.is_floating_point():
         return tensor
     widened = tensor.to(torch.float32)

@@ -20,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import Callback
 
-from ..digest import image_digests
+from ..digest import DIGEST, image_digests
 from ..errors import DatasetError, RecipeError
 from ..image_arrays import as_images
 from ..networks import Embedder, choose_device
@@ -304,14 +304,16 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             net, images = build_net(parameters, network, data, device, seed, fingerprint, callbacks)
             self._run(net, images)
         self.history_ = _plain_history(net.history)
-        seen = [train[0]] + ([valid[0]] if valid is not None else [])
+        learnt = np.unique(image_digests(train[0]))
+        watched = np.empty(0, dtype=DIGEST) if valid is None else np.setdiff1d(image_digests(valid[0]), learnt)
         self.network_ = replace(
             network,
             module=net.module_.module.cpu().eval(),
             classes=tuple(str(label) for label in self.classes_),
             training={**self.recipe, **data.counts},
             history=tuple(self.history_),
-            trained_on=np.unique(np.concatenate([image_digests(images) for images in seen])),
+            trained_on=np.union1d(learnt, watched),
+            watched=watched,
         )
 
     def _run(self, net: ImageNet, train: DeviceImages) -> None:

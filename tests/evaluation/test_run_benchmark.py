@@ -309,6 +309,27 @@ def test_loaded_weights_have_seen_twins_that_are_dropped_now(faces, tmp_path):
     assert "was trained on 4 of the twin-free test images" in dropped.leaks[0]
 
 
+def test_a_cnn_that_learnt_from_validation_images_is_told_and_one_that_watched_them_is_not(faces, tmp_path):
+    source = copied(faces, 4, "validation")
+    train, validation = (np.unique(source.digests[source.splits == split]) for split in ("train", "validation"))
+    network = replace(catalogue_network("tiny", n_classes=3), classes=faces.classes)
+    for name, learnt, watched in [
+        ("honest", train, validation),
+        ("carved-otherwise", np.union1d(train, validation[:3]), validation[3:]),
+        ("silent", train, None),
+    ]:
+        seen = learnt if watched is None else np.union1d(learnt, watched)
+        save_network(replace(network, trained_on=seen, watched=watched), tmp_path / f"{name}.safetensors")
+    honest, otherwise, silent = (
+        run(source, tmp_path / f"{name}.safetensors", [KNN]) for name in ("honest", "carved-otherwise", "silent")
+    )
+    assert (honest.features[0].validation_leak, honest.leaks) == (0, ())
+    assert otherwise.features[0].validation_leak == 3
+    assert "was trained on 3 of the" in otherwise.leaks[0]
+    assert silent.features[0].validation_leak is None
+    assert silent.leaks == ()
+
+
 def test_train_images_passed_as_test_are_told_before_anything_long_and_in_the_report(faces, weights, caplog):
     train = faces.subset(faces.splits == "train")
     test = replace(train, splits=np.full(len(train), "test"), names=np.char.add("test ", train.names))

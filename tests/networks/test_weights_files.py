@@ -22,6 +22,7 @@ def network(trained, pixels) -> Network:
         training={"max_epochs": np.int64(2), "learning_rate": np.float32(0.5), "image_size": (16, 16), "patience": None},
         history=({"epoch": 1, "train_loss": 1.5}, {"epoch": 2, "train_loss": 0.25}),
         trained_on=np.unique(image_digests(pixels)),
+        watched=np.unique(image_digests(pixels[:2])),
     )
 
 
@@ -46,6 +47,7 @@ def test_a_network_comes_back_with_all_that_is_known_of_it(network, path, pixels
     assert loaded.history == network.history
     assert not loaded.module.training
     np.testing.assert_array_equal(loaded.trained_on, network.trained_on)
+    np.testing.assert_array_equal(loaded.watched, network.watched)
     expected = Embedder(network, ["logits"], device="cpu").embed(pixels)["logits"]
     np.testing.assert_array_equal(Embedder(loaded, ["logits"], device="cpu").embed(pixels)["logits"], expected)
 
@@ -58,6 +60,7 @@ def test_the_file_names_the_versions_it_was_made_by(path):
 def test_an_untrained_network_has_seen_nothing(trained, tmp_path):
     loaded = load_network(save_network(trained(), tmp_path / "new.safetensors"))
     assert loaded.trained_on.shape == (0,)
+    assert loaded.watched is None
     assert loaded.history == ()
 
 
@@ -225,9 +228,10 @@ def test_a_file_that_asks_for_a_huge_network_is_refused_without_building_it(trai
         ("module.logits.bias", lambda tensor: tensor * torch.nan, "not finite"),
         ("module.logits.bias", lambda tensor: tensor + torch.inf, "not finite"),
         ("module.extra", lambda tensor: torch.zeros(1), "extra: expected None"),
-        ("extra", lambda tensor: torch.zeros(1), "only trained_on and module"),
+        ("extra", lambda tensor: torch.zeros(1), "only trained_on, watched and module"),
         ("trained_on", lambda tensor: tensor[:, :8], "trained_on"),
         ("trained_on", lambda tensor: tensor.float(), "trained_on"),
+        ("watched", lambda tensor: tensor[:, :8], "watched"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(name, change, message, path):

@@ -25,6 +25,8 @@ def test_a_network_is_trained_on_train_and_has_seen_train_and_validation_alone(d
     assert [epoch["epoch"] for epoch in network.history] == [1, 2]
     seen = np.concatenate([dataset.split(name).digests for name in ("train", "validation")])
     np.testing.assert_array_equal(network.trained_on, np.unique(seen))
+    learnt = np.setdiff1d(network.trained_on, network.watched)
+    np.testing.assert_array_equal(learnt, np.unique(dataset.split("train").digests))
     assert not np.isin(dataset.split("test").digests, network.trained_on).any()
 
 
