@@ -41,8 +41,8 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         parameters trains once per fold.
     layers : str or sequence of str
         Layers to put side by side. Maps are averaged over their area.
-    views : {"single", "flip"}
-        ``"flip"`` averages over the image and its mirror image.
+    views : {"single", "flip", "ten-crop"}
+        ``"flip"`` averages over the image and its mirror image, ``"ten-crop"`` over corners, middle and their mirror images.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
     precision : {"auto", "fp32", "bf16", "fp16"}
@@ -96,7 +96,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         *,
         weights: str | os.PathLike[str] | None = "builtin",
         layers: str | Sequence[str] = "embedding",
-        views: Literal["single", "flip"] = "single",
+        views: Literal["single", "flip", "ten-crop"] = "single",
         device: str = "auto",
         precision: str = "auto",
         batch_size: int | Literal["auto"] = "auto",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,6 @@ from .options import check_writable, dataset_options, reading
 if TYPE_CHECKING:
     from ..datasets import Dataset
     from ..search import SearchResult, SearchSpace
-
-log = logging.getLogger("hybridfer")
 
 RESULT = "study.json"
 
@@ -90,6 +87,8 @@ def search(
     require("optuna", extra="search")
     if best is not None:
         require("tomli_w", extra="search")
+    from ..datasets import read_dataset
+    from ..evaluation.splits import trained_and_watched
     from ..search import best_recipe, check_replaceable, load_space, render_trials, run_search, write_best
 
     if best is not None:
@@ -98,7 +97,7 @@ def search(
         check_writable(folder)
     space = load_space(named)
     space = space if epochs is None else space.with_epochs(epochs)
-    dataset = _trained_and_watched(data, options)
+    dataset = trained_and_watched(read_dataset(data, **reading(options)))
     file = file or _own_file(dataset, space)
     if out is not None:
         _check_folder(out, dataset, space)
@@ -120,23 +119,6 @@ def search(
     if best is not None:
         write_best(best, best_recipe(result, space, best.stem))
     _tell_what_next(data, file, out, best, result)
-
-
-def _trained_and_watched(data: str, options: dict[str, Any]) -> Dataset:
-    """Read DATA as a benchmark does, so that what it will score is left alone."""
-    from ..datasets import read_dataset
-    from ..evaluation.splits import check_trainable, three_splits
-
-    dataset = read_dataset(data, **reading(options))
-    if dataset.has_split("test"):
-        check_trainable(dataset)
-        dataset = dataset.with_validation()
-        log.info("%s", dataset.summary())
-    else:
-        splits = three_splits(dataset)
-        dataset = splits.dataset
-        log.info("%s", splits.summary())
-    return dataset
 
 
 def _own_file(dataset: Dataset, space: SearchSpace) -> Path:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import click
 
 from .options import check_writable, dataset_options, device_options, reading
-
-log = logging.getLogger("hybridfer")
 
 
 @click.command(
@@ -55,7 +52,7 @@ def train(
     """
     from ..datasets import read_dataset
     from ..errors import WeightsError
-    from ..evaluation.splits import check_trainable, three_splits
+    from ..evaluation.splits import trained_and_watched
     from ..networks import find_architecture, save_network
     from ..recipes import load_recipe
     from ..training import recipe_classifier, train_network
@@ -84,16 +81,7 @@ def train(
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=changed)})
     # a grid, or an argument that the network does not take, is told before the images are read
     recipe_classifier(recipe)
-    dataset = read_dataset(data, **reading(options))
-    if dataset.has_split("test"):
-        check_trainable(dataset)
-        dataset = dataset.with_validation()
-        log.info("%s", dataset.summary())
-    else:
-        # the very images that a benchmark of these weights will draw for its test split
-        splits = three_splits(dataset)
-        dataset = splits.dataset
-        log.info("%s", splits.summary())
+    dataset = trained_and_watched(read_dataset(data, **reading(options)))
     trained = train_network(dataset, recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=obj["verbose"])
     save_network(trained, output, precision=store_as, overwrite=overwrite)
     checkpoint.unlink(missing_ok=True)

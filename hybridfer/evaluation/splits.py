@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from hybridfer.datasets import Dataset
 from hybridfer.errors import DatasetError
+
+log = logging.getLogger("hybridfer")
 
 VALIDATION_SHARE = 0.1
 TEST_SHARE = 0.2
@@ -87,6 +90,25 @@ def three_splits(dataset: Dataset, test_split: str = "auto") -> Splits:
         dataset = dataset.with_validation(VALIDATION_SHARE, CARVING_SEED)
         validation_origin = f"{VALIDATION_SHARE:.0%} of train, drawn by class"
     return Splits(dataset, validation_origin, test_origin)
+
+
+def trained_and_watched(dataset: Dataset) -> Dataset:
+    """Carve validation, and a test split where there is none, as a benchmark of the weights will, and log the counts.
+
+    Raises
+    ------
+    DatasetError
+        As in `three_splits`; the test images need no labels.
+    """
+    if not dataset.has_split("test"):
+        # the very images that a benchmark of these weights will draw for its test split
+        splits = three_splits(dataset)
+        log.info("%s", splits.summary())
+        return splits.dataset
+    check_trainable(dataset)
+    dataset = dataset.with_validation(VALIDATION_SHARE, CARVING_SEED)
+    log.info("%s", dataset.summary())
+    return dataset
 
 
 def without_twins(splits: Splits) -> tuple[Splits, int]:

@@ -187,8 +187,9 @@ class FeatureRecipe(RecipeTable):
         ``"builtin"``, the path of a weights file (relative to the recipe's own file), or None to train by ``training``.
     layers : tuple of str
         The layers to embed, each once; their columns are put side by side in this order.
-    views : {"single", "flip"}
-        ``"flip"`` averages an image's embedding with its mirror image's.
+    views : {"single", "flip", "ten-crop"}
+        ``"flip"`` averages an image's embedding with its mirror image's; ``"ten-crop"`` averages those of its corners, its
+        middle and their mirror images.
     precision : {"auto", "fp32", "bf16", "fp16"}
         Number format of the forward pass.
     image_size : int
@@ -221,7 +222,7 @@ class FeatureRecipe(RecipeTable):
         Field(strict=False, min_length=1),
         AfterValidator(_refuse_repeats),
     ] = ("embedding",)
-    views: Literal["single", "flip"] = "single"
+    views: Literal["single", "flip", "ten-crop"] = "single"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     image_size: Annotated[int, Field(ge=8, le=1024)] = 48
     colour: bool = False

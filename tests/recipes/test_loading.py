@@ -120,7 +120,7 @@ def test_all_mistakes_are_told_at_once_one_line_each(write):
         "training.class_weight: expected 'balanced' or a table, got 'balance'; did you mean 'balanced'?",
         "training.label_smoothing: expected a number below 1.0, got 2.0",
         "training.patience: expected an integer, got 1.5",
-        "views: expected 'single' or 'flip', got 'flipp'; did you mean 'flip'?",
+        "views: expected 'single', 'flip' or 'ten-crop', got 'flipp'; did you mean 'flip'?",
     ]
 
 
