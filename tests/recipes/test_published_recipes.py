@@ -89,5 +89,5 @@ def test_grigorasi_and_its_two_figures():
 
 
 def test_whatever_has_figures_or_settings_of_others_names_its_source():
-    own = {"compact", "tiny"}
+    own = {"compact", "compact-views", "tiny"}
     assert all(load_recipe("feature", name).source for name in list_recipes("feature") if name not in own)
