@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from .completion import complete_feature
-from .options import dataset_options, device_options, reading
+from .options import dataset_options, device_options, json_option, reading
+
+if TYPE_CHECKING:
+    from ..extraction import Extraction
 
 
 def _batch_size(_context: click.Context, _parameter: click.Parameter, value: str) -> int | Literal["auto"]:
@@ -35,6 +39,7 @@ def _batch_size(_context: click.Context, _parameter: click.Parameter, value: str
 @click.option("--store", type=click.Path(), help="The store's folder; by default one named after the recipe and its key.")
 @click.option("--layers", help="Layers to keep, with commas between them, instead of the recipe's.")
 @click.option("--batch-size", default="auto", show_default=True, callback=_batch_size, help="Images a forward pass.")
+@json_option
 @dataset_options
 @device_options
 @click.pass_obj
@@ -46,6 +51,7 @@ def extract(
     store: str | None,
     layers: str | None,
     batch_size: int | Literal["auto"],
+    as_json: bool,
     device: str,
     precision: str | None,
     **options: Any,
@@ -70,8 +76,23 @@ def extract(
         count = len(extraction.problems)
         told = "1 problem was skipped" if count == 1 else f"{count:,} problems were skipped, the first"
         click.echo(f"{told}: {extraction.problems[0]}", err=True)
+    if as_json:
+        click.echo(json.dumps(_told(extraction), indent=2))
+        return
     rate = f", {extraction.embedded / extraction.seconds:,.0f} images/s" if extraction.embedded else ""
     click.echo(
         f"{extraction.store.path}: {extraction.images:,} images, {extraction.embedded:,} of them through the network "
         f"({extraction.seconds:.1f} s{rate}); {extraction.store.n_features} features of {', '.join(extraction.store.widths)}"
     )
+
+
+def _told(extraction: Extraction) -> dict[str, Any]:
+    """Say what an extraction did, as plain values."""
+    return {
+        "store": str(extraction.store.path),
+        "images": extraction.images,
+        "embedded": extraction.embedded,
+        "seconds": extraction.seconds,
+        "layers": dict(extraction.store.widths),
+        "problems": [str(problem) for problem in extraction.problems],
+    }

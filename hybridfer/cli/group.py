@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import logging
+import sys
 import time
 from typing import Any, NoReturn
 
@@ -94,7 +95,12 @@ class _Echo(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         passed = f"[{time.perf_counter() - self.start:7.1f} s] " if self.timed else ""
-        click.echo(passed + self.format(record), err=True)
+        text = passed + self.format(record)
+        # a bar on the screen, which only a loaded tqdm can have drawn, gives way and comes back below
+        if "tqdm" in sys.modules and sys.stderr.isatty():
+            sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)
+        else:
+            click.echo(text, err=True)
 
 
 @click.group(

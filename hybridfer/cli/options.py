@@ -66,6 +66,11 @@ def device_options(command: Command) -> Command:
     return command
 
 
+def json_option(command: Command) -> Command:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
 def reading(options: dict[str, Any]) -> dict[str, Any]:
     """Take the options of `dataset_options` or `image_options` out of a command's, as keywords of `read_dataset`."""
     names = ("classes", "image_size", "test_split", "index", "on_error")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .options import check_writable, dataset_options, device_options, reading
+from .options import check_writable, dataset_options, device_options, json_option, reading
 
 
 @click.command(
@@ -25,6 +26,7 @@ from .options import check_writable, dataset_options, device_options, reading
 @click.option("--store-as", type=click.Choice(["fp32", "fp16"]), default="fp32", help="fp16 halves the file.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted training.")
 @click.option("--overwrite", is_flag=True, help="Replace the weights file, or the checkpoint, if there is one.")
+@json_option
 @dataset_options
 @device_options
 @click.pass_obj
@@ -41,6 +43,7 @@ def train(
     store_as: str,
     resume: bool,
     overwrite: bool,
+    as_json: bool,
     device: str,
     precision: str | None,
     **options: Any,
@@ -85,6 +88,10 @@ def train(
     trained = train_network(dataset, recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=obj["verbose"])
     save_network(trained, output, precision=store_as, overwrite=overwrite)
     checkpoint.unlink(missing_ok=True)
+    if as_json:
+        told = {"weights": str(output), "network": trained.name, "parameters": trained.parameters}
+        click.echo(json.dumps({**told, "classes": trained.classes, "history": trained.history}, indent=2))
+        return
     last, best = trained.history[-1], max(trained.history, key=lambda epoch: epoch["valid_accuracy"])
     click.echo(
         f"{output}: {trained.name}, {trained.parameters:,} parameters, {len(trained.history)} epochs; validation accuracy "

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from hybridfer.audit import AuditReport, audit_dataset
 from hybridfer.datasets import Dataset, read_dataset
@@ -195,8 +196,10 @@ def _embed_and_fit(
         softmax = _softmax(embedded, splits)
         if softmax is not None:
             predictions[recipe.name, "softmax"] = softmax
-        for head in plan.heads:
-            predictions[recipe.name, head.name] = finish_head(head, embedded, splits, tuning, n_jobs)
+        with tqdm(plan.heads, unit=" heads", leave=False, disable=None if verbose else True, dynamic_ncols=True) as bar:
+            for head in bar:
+                bar.set_description(f"fit {head.name} on {recipe.name}")
+                predictions[recipe.name, head.name] = finish_head(head, embedded, splits, tuning, n_jobs)
     return tuple(runs), predictions, projections
 
 

@@ -228,3 +228,27 @@ def test_training_leaves_out_what_a_benchmark_of_the_weights_will_score(run, pet
     )
     (features,) = json.loads(Path("out/report.json").read_text())["features"]
     assert features["leak"]["images"] == 0
+
+
+def test_extract_train_and_recipes_print_json_where_asked(run, quick, weights):
+    told = json.loads(
+        done(run("extract", "faces:20", "-f", "tiny", "--weights", weights, "--json", "--store", "a.store")).stdout
+    )
+    assert (told["images"], told["embedded"], told["layers"], told["problems"]) == (20, 20, {"embedding": 128}, [])
+    assert FeatureStore(told["store"]).widths == told["layers"]
+    told = json.loads(done(run("train", "faces:90", "-f", quick, "-o", "a.safetensors", "--json")).stdout)
+    assert told["weights"] == "a.safetensors"
+    assert [epoch["epoch"] for epoch in told["history"]] == [1]
+    told = json.loads(done(run("recipes", "--json")).stdout)
+    assert "compact" in told["features"]
+    assert "svm-rbf" in told["pipelines"]
+
+
+def test_a_report_is_rendered_again_as_json_and_several_are_laid_side_by_side(run, pets, quick):
+    command = ["-q", "benchmark", pets, "-f", quick, "-p", "knn", "--grid", "off", "--no-page"]
+    for seed in (0, 1):
+        done(run(*command, "--seed", seed, "--out", f"seed{seed}"))
+    told = json.loads(done(run("report", "seed0", "--json")).stdout)
+    assert told == json.loads(Path("seed0/report.json").read_text())
+    rows = json.loads(done(run("report", "seed0", "seed1", "--json")).stdout)
+    assert [(row["pipeline"], row["seeds"]) for row in rows] == [("softmax", [0, 1]), ("knn", [0, 1])]
