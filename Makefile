@@ -9,8 +9,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 benchmark: $(VENV)/.installed
 	$(BIN)/hybridfer benchmark
 
+# a worker a core, up to four, each with one thread: workers that all use all cores wait for each other
 test: $(VENV)/.test-installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4
 
 # needs Debian's chromium and chromium-driver
 test-page: $(VENV)/.test-installed
