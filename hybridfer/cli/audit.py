@@ -60,6 +60,7 @@ def audit(
     report = audit_dataset(dataset, near=DISTANCE if near else None, verbose=obj["verbose"])
     if out is not None:
         report.write(out)
+        click.echo(f"{out / 'audit.json'} holds the audit", err=True)
     if fix is not None:
         selection = clean_dataset(dataset)
         fix.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +69,11 @@ def audit(
     if fix is not None:
         kept = sum(choice.keep for choice in selection.choices.values())
         dropped = len(selection.choices) - kept
-        click.echo(f"\n{fix}: {kept:,} kept, {dropped:,} dropped. Read with it: --index {fix}", err=True)
+        click.echo(
+            f"\n{fix}: {kept:,} kept, {dropped:,} dropped. Read with it: --index {fix}. Weights that were trained without "
+            "it, those in the wheel too, have seen what it drops: train anew.",
+            err=True,
+        )
 
 
 def _check_free(path: Path, overwrite: bool) -> None:

@@ -99,7 +99,7 @@ def run_benchmark(
     command : str
         What the report says it was made by.
     **reading
-        ``classes``, ``image_size``, ``mode``, ``test_split`` and ``on_error``, as for `read_dataset`.
+        ``classes``, ``image_size``, ``mode``, ``test_split``, ``index`` and ``on_error``, as for `read_dataset`.
 
     Returns
     -------

@@ -87,7 +87,7 @@ def extract_features(
     progress : bool
         Show a bar on a terminal.
     **reading
-        ``classes``, ``image_size``, ``mode`` and ``test_split``, as for `read_dataset`.
+        ``classes``, ``image_size``, ``mode``, ``test_split`` and ``index``, as for `read_dataset`.
 
     Returns
     -------

@@ -112,6 +112,8 @@ class Embedder:
             batch = batch.contiguous(memory_format=torch.channels_last)
             views = [self._forward(view) for view in _views(batch, self.views)]
         self.images_embedded += len(images)
+        if len(views) == 1:
+            return views[0]
         return {layer: torch.stack([view[layer] for view in views]).mean(dim=0) for layer in self.layers}
 
     def _forward(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
