@@ -48,6 +48,7 @@ def _jobs(_context: click.Context, _parameter: click.Parameter, value: int | Non
 @click.option("--overwrite", is_flag=True, help="Replace a report that stands in --out.")
 @click.option("--weights", type=click.Path(), help="A weights file, for a single feature recipe.")
 @click.option("--store", type=click.Path(), help="A feature store, for a single feature recipe.")
+@click.option("--epochs", type=click.IntRange(1), help="The most that networks are trained for, instead of the recipes'.")
 @click.option(
     "--grid",
     "search",
@@ -89,6 +90,7 @@ def benchmark(
     overwrite: bool,
     weights: str | None,
     store: str | None,
+    epochs: int | None,
     search: Strategy,
     candidates: int,
     refit: Refit,
@@ -123,6 +125,7 @@ def benchmark(
         pipelines or PIPELINES,
         weights=weights,
         store=store,
+        epochs=epochs,
         search=search,
         n_candidates=candidates,
         refit=refit,

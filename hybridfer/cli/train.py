@@ -73,15 +73,9 @@ def train(
     if network is not None:
         find_architecture(network)
     recipe = load_recipe("feature", features or str(network))
-    given = {
-        "max_epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "precision": precision,
-        "random_state": seed,
-    }
-    changed = {name: value for name, value in given.items() if value is not None}
-    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=changed)})
+    recipe = recipe.retrained(
+        max_epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, precision=precision, random_state=seed
+    )
     # a grid, or an argument that the network does not take, is told before the images are read
     recipe_classifier(recipe)
     dataset = trained_and_watched(read_dataset(data, **reading(options)))

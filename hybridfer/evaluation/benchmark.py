@@ -43,6 +43,7 @@ def run_benchmark(
     *,
     weights: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
+    epochs: int | None = None,
     search: Strategy = "grid",
     n_candidates: int = 10,
     refit: Refit = "train",
@@ -73,6 +74,8 @@ def run_benchmark(
         Pipeline recipes. The softmax row is always there, where the network knows all classes of the dataset.
     weights, store : path, optional
         A weights file and a feature store, for a benchmark of a single feature recipe.
+    epochs : int, optional
+        The most that networks are trained for, instead of their recipes' ``max_epochs``.
     search : {"grid", "halving", "random", "off"}
         How heads are tuned.
     n_candidates : int
@@ -91,7 +94,7 @@ def run_benchmark(
     n_jobs : int, optional
         Worker processes of a search.
     device, precision : str
-        As for `CNNFeaturizer`.
+        As for `CNNFeaturizer`; a precision holds for the training as well, but for fp16, in which nothing is trained.
     random_state : int
         Seeds heads, searches and bootstrap; a training has its recipe's own seed, and splits are carved alike in every run.
     verbose : int
@@ -121,7 +124,8 @@ def run_benchmark(
     tuning = Tuning(search, n_candidates, refit, random_state)
     if n_jobs == 0:
         raise RecipeError("n_jobs must be a number of processes, or -1 for all cores; got 0.")
-    plan = Plan(load_features(features, source), load_heads(pipelines), weights, store, device, precision)
+    recipes = load_features(features, source, epochs, precision)
+    plan = Plan(recipes, load_heads(pipelines), weights, store, device, precision, epochs)
     plan.rehearse()
     table = None if groups is None else read_groups(groups)
     dataset, read_seconds = _read(source, reading)

@@ -33,11 +33,13 @@ class Plan:
         For a single feature recipe.
     device, precision : str
         As for `CNNFeaturizer`; without a precision each recipe's own counts.
+    epochs : int or None
+        The most that the networks are trained for, instead of the recipes' own.
 
     Raises
     ------
     RecipeError
-        If two recipes have one name, or a weights file or a store is given to several.
+        If two recipes have one name, a weights file or a store is given to several, or epochs to none that is trained.
     """
 
     features: tuple[FeatureRecipe, ...]
@@ -46,6 +48,7 @@ class Plan:
     store: str | os.PathLike[str] | None = None
     device: str = "auto"
     precision: str | None = None
+    epochs: int | None = None
 
     def __post_init__(self) -> None:
         if any(head.name == "softmax" for head in self.heads):
@@ -60,6 +63,10 @@ class Plan:
         if len(self.features) > 1 and (self.weights is not None or self.store is not None):
             names = [recipe.name for recipe in self.features]
             raise RecipeError(f"weights and store go with one feature recipe; got {names}.")
+        trained = [recipe.name for recipe in self.features if recipe.weights is None and self.weights is None]
+        if self.epochs is not None and not trained:
+            names = [recipe.name for recipe in self.features]
+            raise RecipeError(f"epochs is for networks that are trained here; {names} load their weights.")
 
     def rehearse(self) -> None:
         """Find out whether networks, layers, device and precision can be had, and fit each head on a few synthetic rows.
@@ -75,8 +82,15 @@ class Plan:
             rehearse_recipe(head)
 
 
-def load_features(features: Features | Sequence[Features] | None, source: Source) -> tuple[FeatureRecipe, ...]:
+def load_features(
+    features: Features | Sequence[Features] | None,
+    source: Source,
+    epochs: int | None = None,
+    precision: str | None = None,
+) -> tuple[FeatureRecipe, ...]:
     """Load the feature recipes that were named; without a name the one that suits the source.
+
+    Those that train do so for at most `epochs`, in the given precision; fp16 is none that anything is trained in.
 
     Examples
     --------
@@ -84,7 +98,12 @@ def load_features(features: Features | Sequence[Features] | None, source: Source
     ['tiny']
     """
     asked = _several(features) or [_default_recipe(source)]
-    return tuple(member for recipe in asked for member in expand_recipe(load_recipe("feature", recipe)))
+    recipes = (member for recipe in asked for member in expand_recipe(load_recipe("feature", recipe)))
+    training_precision = None if precision == "fp16" else precision
+    return tuple(
+        recipe.retrained(max_epochs=epochs, precision=training_precision) if recipe.weights is None else recipe
+        for recipe in recipes
+    )
 
 
 def load_heads(pipelines: Pipelines | Sequence[Pipelines]) -> tuple[PipelineRecipe, ...]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, ValidationError, model_validator
 
+from ..errors import RecipeError
 from .grid import Name, RecipeGrid, Scalar
 from .problems import describe_problems
 from .published import PublishedFigure
@@ -242,3 +243,33 @@ class FeatureRecipe(RecipeTable):
                 told = "; ".join(describe_problems(error, TrainingRecipe, table))
                 raise ValueError(f"grid of training: {told}") from None
         return self
+
+    def retrained(self, **changed: Any) -> FeatureRecipe:
+        """Return the recipe with some fields of its training replaced.
+
+        Parameters
+        ----------
+        **changed
+            Fields of `TrainingRecipe`; None leaves a field as it is.
+
+        Returns
+        -------
+        FeatureRecipe
+
+        Raises
+        ------
+        RecipeError
+            If a value is not one that its field takes.
+
+        Examples
+        --------
+        >>> FeatureRecipe(name="mine", network="tiny").retrained(max_epochs=3, batch_size=None).training.max_epochs
+        3
+        """
+        given = {name: value for name, value in changed.items() if value is not None}
+        table = {**self.training.model_dump(), **given}
+        try:
+            training = TrainingRecipe.model_validate(table)
+        except ValidationError as error:
+            raise RecipeError(f"training: {'; '.join(describe_problems(error, TrainingRecipe, table))}") from None
+        return self.model_copy(update={"training": training})
