@@ -1,3 +1,10 @@
+import contextlib
+import os
+import pty
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +35,30 @@ def run():
         return result
 
     return invoke
+
+
+@pytest.fixture
+def on_terminal():
+    """Run a command whose outputs are a terminal of 40 lines and 100 columns, and give all that it showed."""
+
+    def invoke(*arguments: object) -> str:
+        shown, terminal = pty.openpty()
+        termios.tcsetwinsize(terminal, (40, 100))
+        command = [sys.executable, "-m", "hybridfer", *map(str, arguments)]
+        process = subprocess.Popen(command, stdout=terminal, stderr=terminal)
+        os.close(terminal)
+        text = b"".join(_parts(shown)).decode()
+        assert process.wait(120) == 0, text
+        return text
+
+    return invoke
+
+
+def _parts(shown: int) -> Iterator[bytes]:
+    """What arrives from a terminal, until its other side is closed: Linux tells that by an error."""
+    with open(shown, "rb", buffering=0) as stream, contextlib.suppress(OSError):
+        while part := stream.read(65536):
+            yield part
 
 
 @pytest.fixture

@@ -1,11 +1,7 @@
 """``hybridfer search`` as its user meets it."""
 
 import json
-import os
-import pty
-import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -128,23 +124,8 @@ def test_the_help_of_the_search_names_its_space(run):
 
 
 @pytest.mark.slow
-def test_a_terminal_gets_a_bar_over_the_trials(space):
-    shown, terminal = pty.openpty()
-    termios.tcsetwinsize(terminal, (40, 100))
-    command = [sys.executable, "-m", "hybridfer", "search", "faces:90", "--space", space, "--trials", "2"]
-    process = subprocess.Popen(command, stdout=terminal, stderr=terminal)
-    os.close(terminal)
-    text = b""
-    while True:
-        try:
-            part = os.read(shown, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        text += part
-    os.close(shown)
-    assert process.wait(120) == 0, text.decode()
-    assert "1/2 trials" in text.decode()
-    assert "trial 1, epoch 1/1, " in text.decode()
-    assert "1 of 2: trial" not in text.decode()
+def test_a_terminal_gets_a_bar_over_the_trials(space, on_terminal):
+    text = on_terminal("search", "faces:90", "--space", space, "--trials", "2")
+    assert "1/2 trials" in text
+    assert "trial 1, epoch 1/1, " in text
+    assert "1 of 2: trial" not in text

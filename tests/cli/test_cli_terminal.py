@@ -1,5 +1,4 @@
 import os
-import pty
 import shutil
 import signal
 import subprocess
@@ -19,27 +18,8 @@ def plain(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     )
 
 
-def on_terminal(*arguments: str, **environment: str) -> str:
-    """Run a command whose outputs are a terminal, and give all that it showed."""
-    shown, terminal = pty.openpty()
-    process = subprocess.Popen([*COMMAND, *arguments], stdout=terminal, stderr=terminal, env={**os.environ, **environment})
-    os.close(terminal)
-    text = b""
-    while True:
-        try:
-            part = os.read(shown, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        text += part
-    os.close(shown)
-    assert process.wait(120) == 0, text.decode()
-    return text.decode()
-
-
 @pytest.mark.slow
-def test_a_terminal_gets_a_bar_with_stage_rate_and_time_left_and_a_pipe_gets_none(weights):
+def test_a_terminal_gets_a_bar_with_stage_rate_and_time_left_and_a_pipe_gets_none(weights, on_terminal):
     command = ["extract", "faces:3000", "-f", "tiny", "--weights", str(weights), "--store"]
     shown = on_terminal(*command, "a.store", "--batch-size", "16")
     assert "embed" in shown
