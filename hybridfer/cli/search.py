@@ -18,12 +18,14 @@ RESULT = "study.json"
 
 
 @click.command(
-    epilog="\b\nExample:\n  hybridfer search faces:200 --trials 2 --epochs 1\n"
+    epilog="\b\nExample:\n  hybridfer search faces:400 --space quick --trials 3\n"
     "  hybridfer search fer2013.zip --trials 40 --best best.toml --out runs/search\n"
     "  hybridfer benchmark fer2013.zip -f best.toml",
 )
 @click.argument("data")
-@click.option("--space", "named", default="grigorasi", show_default=True, help="Search space: a name or a TOML file.")
+@click.option(
+    "--space", "named", default="grigorasi", show_default=True, help="Search space: grigorasi, quick or a TOML file."
+)
 @click.option(
     "--trials", type=click.IntRange(1), default=20, show_default=True, help="Trials that the study shall have in all."
 )

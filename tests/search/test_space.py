@@ -136,3 +136,12 @@ def test_the_number_of_epochs_is_changed_unless_it_is_drawn(small):
     drawn = SearchSpace(network="tiny", space={"training": {"max_epochs": {"low": 1, "high": 2}}})
     with pytest.raises(RecipeError, match="draws max_epochs"):
         drawn.with_epochs(5)
+
+
+def test_the_quick_space_is_named_where_none_is_found_and_its_networks_are_small():
+    with pytest.raises(RecipeError, match="did you mean 'quick'"):
+        load_space("quik")
+    space = load_space("quick")
+    check_space(space)
+    widest = {"filters": "32-64-64-64", "conv_dropout": 0.2}
+    assert count_parameters(space, {"network_arguments": widest, "training": {}}, 7) < 500_000
