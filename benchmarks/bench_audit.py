@@ -5,26 +5,34 @@
 Images are drawn by streaming: smooth random fields with some grain, each of its own. Among them are planted copies, copies
 in the test split, copies with another label, near-copies in the validation split (brighter, and with noise of two grey
 levels) and blank images, each image at most once. Near-duplicates that straddle splits are the planted ones; others are
-fields that happen to be alike. What the audit holds is the peak of the process's resident memory above what stands there
-before it begins: images, names, labels and splits.
+fields that happen to be alike. What the audit and each of its parts take is the peak of the process's resident memory above
+what stands there before it begins: images, names, labels and splits. Buffers of fixed size are in it, too: with fewer images
+they weigh more for each.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from hybridfer import Dataset, audit_dataset
+from hybridfer.audit.blanks import blank_images
 from hybridfer.audit.groups import identical_images
+from hybridfer.audit.near import near_duplicates
 from hybridfer.digest import image_digests
+
+Result = TypeVar("Result")
 
 CHUNK = 8192
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -81,22 +89,33 @@ def resident(field: str) -> int:
     return 1024 * int(next(line for line in status.splitlines() if line.startswith(field)).split()[1])
 
 
-def measured_audit(dataset: Dataset, jobs: int) -> tuple[dict[str, float], dict[str, int]]:
-    """Audit, and compare what was found with what an audit of the same images without near-duplicates costs."""
-    figures: dict[str, float] = {}
-    start = time.perf_counter()
-    identical_images(image_digests(dataset.images))
-    figures["seconds, digests and exact duplicates alone"] = time.perf_counter() - start
-    # libraries that are loaded at their first use are no part of what an image costs
-    audit_dataset(dataset.subset(slice(0, 1000)), n_jobs=jobs)
+def measured(work: Callable[[], Result], count: int) -> tuple[Result, dict[str, float]]:
+    """Do some work: seconds by the clock and of this process, and the bytes an image that its peak adds."""
     gc.collect()
-    # forget the peak of drawing the images
+    # what was freed but not handed back would hide what is taken anew
+    ctypes.CDLL(None).malloc_trim(0)
+    # forget earlier peaks
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     before = resident("VmRSS")
-    start = time.perf_counter()
-    report = audit_dataset(dataset, n_jobs=jobs)
-    figures["seconds, the whole audit"] = time.perf_counter() - start
-    figures["bytes an image beside the images"] = (resident("VmHWM") - before) / len(dataset)
+    start, busy = time.perf_counter(), time.process_time()
+    result = work()
+    return result, {
+        "seconds": round(time.perf_counter() - start, 2),
+        "CPU seconds": round(time.process_time() - busy, 2),
+        "bytes an image": round((resident("VmHWM") - before) / count, 1),
+    }
+
+
+def measured_audit(dataset: Dataset, jobs: int) -> tuple[dict[str, dict[str, float]], dict[str, int]]:
+    """Audit part by part, then as a whole."""
+    # libraries that are loaded at their first use are no part of what an image costs
+    audit_dataset(dataset.subset(slice(0, 1000)), n_jobs=jobs)
+    images, count = dataset.images, len(dataset)
+    digests, hashing = measured(lambda: image_digests(images), count)
+    exact, grouping = measured(lambda: identical_images(digests), count)
+    blank, blanks = measured(lambda: blank_images(images), count)
+    _, nearly = measured(lambda: near_duplicates(images, exact, blank, n_jobs=jobs), count)
+    report, whole = measured(lambda: audit_dataset(dataset, n_jobs=jobs), count)
     near = report.near
     if near is None:
         raise SystemExit("the audit did not look for near-duplicates")
@@ -110,6 +129,13 @@ def measured_audit(dataset: Dataset, jobs: int) -> tuple[dict[str, float], dict[
         "candidates": near.candidates,
         "pairs": near.pairs,
         "threshold": near.threshold,
+    }
+    figures = {
+        "digests": hashing,
+        "identical images, beside the digests": grouping,
+        "blank images": blanks,
+        "near-duplicates": nearly,
+        "the whole audit, digests and all": whole,
     }
     return figures, found
 
@@ -137,8 +163,8 @@ def main() -> None:
     for name, count in found.items():
         told = f"of {expected[name]:>9,} planted" if name in expected else ""
         print(f"  {name:<45} {count:>15,} {told}".rstrip())
-    for name, figure in figures.items():
-        print(f"  {name:<45} {figure:>15,.1f}")
+    for name, part in figures.items():
+        print(f"  {name:<45} {', '.join(f'{figure:,.1f} {what}' for what, figure in part.items())}")
     if given.out:
         report = {
             "benchmark": "audit",

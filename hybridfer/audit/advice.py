@@ -46,12 +46,12 @@ def _near(report: AuditReport) -> Iterator[str]:
     if report.near is not None and report.near.across_splits:
         yield (
             f"{_are(report.near.across_splits, 'group')} of near-duplicates in several splits: nearly as good as a twin for "
-            "what is learnt by heart. --fix leaves them; look at those that --json lists."
+            "what is learnt by heart. Look at those that --list FILE.csv names; --fix --drop-near drops them from train."
         )
     if report.near is not None and report.near.conflicting_labels:
         yield (
             f"{_are(report.near.conflicting_labels, 'group')} of near-duplicates with different labels, which bounds the "
-            "accuracy that can be reached. Look at those that --json lists."
+            "accuracy that can be reached. Look at those that --list FILE.csv names."
         )
 
 
@@ -60,13 +60,15 @@ def _others(report: AuditReport) -> Iterator[str]:
         yield f"{_are(report.blanks, 'blank image')}. --fix drops those of train; elsewhere they stay, as others score them."
     if report.unreadable:
         unusable = _are(len(report.unreadable), "file or line", "files or lines")
-        yield f"{unusable} that cannot be used. Mend them, or read with --on-error skip."
+        yield f"{unusable} that cannot be used. Mend them, or leave them out: --fix lists them as dropped."
     if report.unlabelled:
         unlabelled = _are(report.unlabelled, "image")
         yield f"{unlabelled} without a label, of no use for training or scoring."
     missing = [name for name, count in zip(report.classes, report.counts.get("train", ()), strict=False) if not count]
     if missing:
-        yield f"No train image is labelled {' or '.join(missing)}."
+        yield f"No train image is labelled {_either(missing)}."
+    if len(report.classes) == 1:
+        yield f"All images are {report.classes[0]}: one class leaves nothing to tell apart."
     if report.imbalance >= IMBALANCED:
         yield (
             f"The largest class has {report.imbalance:.1f} times the train images of the smallest: judge by macro-F1 as "
@@ -77,3 +79,8 @@ def _others(report: AuditReport) -> Iterator[str]:
 def _are(count: int, noun: str, plural: str = "") -> str:
     """Write a count and its noun behind "there is" or "there are"."""
     return f"There is 1 {noun}" if count == 1 else f"There are {count:,} {plural or noun + 's'}"
+
+
+def _either(words: list[str]) -> str:
+    """Join words by commas and an "or"."""
+    return " or ".join([part for part in (", ".join(words[:-1]), words[-1]) if part])

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 #: JPEG with some 0.65 (FER2013's Training_3542668); the darkest photograph of FER2013 has 4.1. Standardisation divides by no
 #: less than half a level (`hybridfer.networks.preprocessing.BLANK`), so that a network sees nothing in such images either.
 BLANK = 1.0
-CHUNK = 1024
+#: Images that are looked at at a time; more would take megabytes, and no less time.
+CHUNK = 128
 
 
 def blank_images(images: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Whether two images are one photograph, judged by whether their details lie at the same places.
+"""Whether two images look alike, judged by whether their details lie at the same places.
 
 Whole images agree wherever the light falls alike; details of different faces hardly agree. On FER2013 the correlations fall
 into two heaps with a valley at 0.5 to 0.6. Of 77 pairs between 0.60 and 0.72, drawn at random and looked at, all were one
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hybridfer.audit.hashing import thumbnail
 
-#: Correlation of the details from which two images count as one photograph.
+#: Correlation of the details from which two images count as alike.
 ALIKE = 0.6
 #: Details are what is left of a thumbnail when a blur of this many pixels is taken off.
 BLUR = 2.0
@@ -61,8 +61,8 @@ def likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     return float(cv2.matchTemplate(second, inner, cv2.TM_CCOEFF_NORMED).max())
 
 
-def same_photograph(images: NDArray[np.uint8], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark the pairs of images that are one photograph.
+def look_alike(images: NDArray[np.uint8], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the pairs of images that look alike.
 
     Parameters
     ----------

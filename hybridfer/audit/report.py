@@ -45,7 +45,7 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class NearDuplicates:
-    """Images that are one photograph but differ in their pixels.
+    """Images that look alike but differ in their pixels: mostly one photograph, but that is likely, not certain.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class NearDuplicates:
     pairs : int
         Pairs of different images whose hashes are within the threshold, which were then judged by their pixels.
     groups, images : int
-        Groups of at least two different images of one photograph; images in these, exact copies among them.
+        Groups of at least two different images that look alike; images in these, exact copies among them.
     across_splits, conflicting_labels : int
         As in `Duplicates`.
     """
@@ -126,9 +126,11 @@ class AuditReport:
     unreadable : tuple of str
         A line for each thing in the source that could not be used, with its place.
     worst : tuple of Group
-        At most 24 groups that are worth a look, the worst first.
+        At most 24 groups that are worth a look, the worst first. `find_faults` gives all.
     unlabelled : int
         Images without a label, which no list of `counts` has.
+    blank_names : tuple of str
+        Names of the blank images, of many the first 100; empty in an audit that an older hybridfer wrote.
     format_version : int
         The version of the JSON layout.
     """
@@ -144,6 +146,7 @@ class AuditReport:
     unreadable: tuple[str, ...]
     worst: tuple[Group, ...]
     unlabelled: int = 0
+    blank_names: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
 
     def to_json(self) -> str:

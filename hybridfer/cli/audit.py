@@ -2,82 +2,120 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import HybridferError
+from ..files import write_aside
 from .options import check_writable, image_options, reading
+
+if TYPE_CHECKING:
+    from ..datasets.selection import Selection
 
 
 @click.command(
     epilog="\b\nExample:\n  hybridfer audit faces:500\n"
-    "  hybridfer audit fer2013.zip --out audits/fer2013 --fix cleaned.csv\n"
+    "  hybridfer audit fer2013.zip --list groups.csv --fix cleaned.csv\n"
     "  hybridfer benchmark fer2013.zip --index cleaned.csv",
 )
 @click.argument("data")
 @click.option("--near/--no-near", default=True, show_default=True, help="Look for near-duplicates too.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write audit.json into this folder.")
+@click.option(
+    "--list",
+    "listed",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.csv",
+    help="Write all groups of identical images and of near-duplicates, and the blank images: a line an image, the worst "
+    "group first.",
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Write audit.json, what --json prints, into this folder."
+)
 @click.option(
     "--fix",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE.csv",
     help="Write which images to keep, for --index of other commands. No image is touched.",
 )
+@click.option("--drop-near", is_flag=True, help="Let --fix drop near-duplicates too.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there already.")
-@click.option("--json", "as_json", is_flag=True, help="Print the audit's JSON instead of the table.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table: the counts and the 24 worst groups.")
 @image_options
 @click.pass_obj
 def audit(
     obj: dict[str, Any],
     data: str,
     near: bool,
+    listed: Path | None,
     out: Path | None,
     fix: Path | None,
+    drop_near: bool,
     overwrite: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Look for duplicates, leaks between splits, conflicting labels, blank and unreadable images in DATA.
 
+    DATA is a folder, an archive, a csv, an npz, or faces. What cannot be read is listed and stops nothing.
+
     --fix decides for every image, with a reason. The test split is left as it is, since others score it. Train and
     validation lose copies of test images, copies of each other, and copies whose labels most of the others contradict;
-    where copies have no majority label, all of them go. Train loses blank images. Near-duplicates are kept.
+    where copies have no majority label, all of them go. Train loses blank images.
+
+    Near-duplicates are kept, as images that look alike need not be one photograph. With --drop-near train and validation
+    lose those of test images, train those of validation images; and of look-alikes in one split the first of each label,
+    by name, stays.
     """
-    from ..audit import audit_dataset
+    from ..audit import find_faults
     from ..audit.cleaning import clean_dataset
     from ..audit.near import DISTANCE
     from ..audit.report import JSON_NAME
     from ..datasets import read_dataset
-    from ..files import write_aside
     from ..reporting.audit_table import render_audit
 
-    for path in (fix, None if out is None else out / JSON_NAME):
-        if path is not None:
-            _check_free(path, overwrite)
+    if drop_near and (fix is None or not near):
+        raise click.UsageError("--drop-near says what --fix FILE.csv drops; give both, and leave --no-near out.")
+    _check_free([fix, listed, None if out is None else out / JSON_NAME], overwrite)
     dataset = read_dataset(data, **{**reading(options), "on_error": "skip"})
-    report = audit_dataset(dataset, near=DISTANCE if near else None, verbose=obj["verbose"])
+    found = find_faults(dataset, near=DISTANCE if near else None, verbose=obj["verbose"])
+    report = found.report()
     if out is not None:
         report.write(out)
-        click.echo(f"{out / 'audit.json'} holds the audit", err=True)
-    if fix is not None:
-        selection = clean_dataset(dataset)
-        fix.parent.mkdir(parents=True, exist_ok=True)
-        write_aside(fix, selection.to_csv().encode("utf-8", "surrogateescape"))
+        click.echo(f"{out / JSON_NAME} holds the audit", err=True)
+    if listed is not None:
+        _write(listed, found.to_csv())
+        click.echo(f"{listed} lists all groups", err=True)
     click.echo(report.to_json().rstrip() if as_json else render_audit(report).rstrip())
     if fix is not None:
-        kept = sum(choice.keep for choice in selection.choices.values())
-        dropped = len(selection.choices) - kept
-        click.echo(
-            f"\n{fix}: {kept:,} kept, {dropped:,} dropped. Read with it: --index {fix}. Weights that were trained without "
-            "it, those in the wheel too, have seen what it drops: train anew.",
-            err=True,
-        )
+        selection = clean_dataset(found, drop_near=drop_near)
+        _write(fix, selection.to_csv())
+        click.echo(f"\n{_about_fix(fix, selection)}", err=True)
 
 
-def _check_free(path: Path, overwrite: bool) -> None:
-    """Find out before any work whether a file may be written."""
-    if path.exists() and not overwrite:
-        raise HybridferError(f"{path} is there already. Choose another name, or replace it with --overwrite.")
-    check_writable(path.parent)
+def _about_fix(fix: Path, selection: Selection) -> str:
+    """Say what a cleaned index does."""
+    kept = sum(choice.keep for choice in selection.choices.values())
+    return (
+        f"{fix}: {kept:,} kept, {len(selection.choices) - kept:,} dropped. Read with it: --index {fix}. Weights that were "
+        "trained without it, those in the wheel too, have seen what it drops: train anew."
+    )
+
+
+def _check_free(paths: Sequence[Path | None], overwrite: bool) -> None:
+    """Find out before any work whether files may be written, and are not one and the same."""
+    given = [path for path in paths if path is not None]
+    if len({path.absolute() for path in given}) < len(given):
+        raise click.UsageError("--fix and --list name one file; give each a file of its own.")
+    for path in given:
+        if path.exists() and not overwrite:
+            raise HybridferError(f"{path} is there already. Choose another name, or replace it with --overwrite.")
+        check_writable(path.parent)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file into a folder that need not be there yet; names that are no Unicode stay as they are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_aside(path, text.encode("utf-8", "surrogateescape"))

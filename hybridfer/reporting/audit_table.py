@@ -13,7 +13,7 @@ from hybridfer.reporting.paint import Paint, paint_with
 # lines longer than this are tiring to follow, however wide the window
 _WIDEST = 100
 _GAP = "  "
-#: Lines that are told of what could not be used; the JSON has all.
+#: Blank images, and things that could not be used, that are named; the JSON has more.
 _TOLD = 5
 
 
@@ -35,9 +35,9 @@ def render_audit(report: AuditReport, width: int | None = None, colour: bool | N
     """
     width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST) if width is None else width
     paint = paint_with(colour)
-    counted = "1 image" if report.n_images == 1 else f"{report.n_images:,} images"
+    images, classes = _count(report.n_images, "image"), _count(len(report.classes), "class", "classes")
     blocks = [
-        [paint(f"{report.source}: {counted} of {len(report.classes)} classes", bold=True)],
+        [paint(f"{report.source}: {images} of {classes}", bold=True)],
         _counts(report, paint),
         _findings(report, paint),
         _others(report),
@@ -77,24 +77,29 @@ def _findings(report: AuditReport, paint: Paint) -> list[str]:
 
 
 def _others(report: AuditReport) -> list[str]:
-    """Blanks, imbalance, and the first lines about what could not be used."""
-    told = [f"  {line}" for line in report.unreadable[:_TOLD]]
-    more = [f"  ... and {len(report.unreadable) - _TOLD:,} more"] if len(report.unreadable) > _TOLD else []
+    """Blanks, imbalance, and what could not be used, with the first of its names."""
     return [
         f"blank images      {report.blanks:,}",
+        *_first(report.blank_names, report.blanks),
         f"without a label   {report.unlabelled:,}",
         f"train imbalance   {report.imbalance:.1f} : 1",
         f"files of no use   {len(report.unreadable):,}",
-        *told,
-        *more,
+        *_first(report.unreadable, len(report.unreadable)),
     ]
+
+
+def _first(lines: Sequence[str], count: int) -> list[str]:
+    """The first of some lines, and how many more there are."""
+    told = [f"  {line}" for line in lines[:_TOLD]]
+    return [*told, f"  ... and {count - len(told):,} more"] if told and count > len(told) else told
 
 
 def _about_near(near: NearDuplicates | None, width: int) -> list[str]:
     """How near-duplicates were found."""
     if near is None:
         return ["Near-duplicates were not looked for."]
-    text = f"near-duplicates: {near.method}. {near.candidates:,} comparisons of hashes, {near.pairs:,} pairs within reach."
+    compared, close = _count(near.candidates, "comparison"), _count(near.pairs, "pair")
+    text = f"near-duplicates: {near.method}. {compared} of hashes, {close} within reach."
     return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
@@ -120,3 +125,8 @@ def _aligned(headings: Sequence[str], rows: Sequence[Sequence[str]], paint: Pain
         for row in [headings, *rows]
     ]
     return [paint(lines[0].rstrip(), dim=True), *lines[1:]]
+
+
+def _count(count: int, noun: str, plural: str = "") -> str:
+    """Write how many there are of something."""
+    return f"1 {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"

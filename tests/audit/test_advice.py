@@ -39,7 +39,9 @@ def test_each_kind_of_identical_images_has_a_line(clean, changes, words):
         ({"imbalance": 16.55}, "16.6 times"),
         ({"near": NearDuplicates("", 11, 9, 9, 3, 6, 2, 0)}, "2 groups of near-duplicates in several splits"),
         ({"near": NearDuplicates("", 11, 9, 9, 3, 6, 0, 1)}, "1 group of near-duplicates with different labels"),
-        ({"counts": {"train": (0, 5, 5, 5, 5, 5, 5)}}, "No train image is labelled angry"),
+        ({"counts": {"train": (0, 5, 5, 5, 5, 5, 5)}}, "No train image is labelled angry."),
+        ({"counts": {"train": (0, 0, 5, 0, 5, 5, 5)}}, "No train image is labelled angry, disgust or happy."),
+        ({"classes": ("happy",)}, "All images are happy: one class"),
     ],
 )
 def test_each_other_finding_has_a_line(clean, changes, words):

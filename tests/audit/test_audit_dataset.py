@@ -125,7 +125,7 @@ def test_reading_options_are_honoured(faces):
 
 
 def test_a_search_that_was_cut_short_says_so(faces, monkeypatch):
-    monkeypatch.setattr("hybridfer.audit.near.plan_search", lambda hashes, _, budget: plan(hashes, 11, budget=1))
+    monkeypatch.setattr("hybridfer.audit.near.plan_search", lambda hashes, _, budget, wanted: plan(hashes, 11, 1, wanted))
     from hybridfer.audit.matching import plan_search as plan
 
     near = audit_dataset(make_faces(300), n_jobs=1).near
@@ -159,7 +159,7 @@ def test_the_counts_of_fer2013_are_those_of_a_few_lines_of_numpy():
 @pytest.mark.data
 @pytest.mark.skipif("HYBRIDFER_FER2013" not in os.environ, reason="HYBRIDFER_FER2013 does not name the FER2013 zip")
 def test_the_hashes_of_fer2013_find_most_of_what_a_comparison_of_all_pairs_finds():
-    from hybridfer.audit.likeness import same_photograph
+    from hybridfer.audit.likeness import look_alike
     from hybridfer.audit.near import near_duplicates
 
     dataset = read_dataset(os.environ["HYBRIDFER_FER2013"])
@@ -169,7 +169,7 @@ def test_the_hashes_of_fer2013_find_most_of_what_a_comparison_of_all_pairs_finds
     flat -= flat.mean(axis=1, keepdims=True)
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
     first, second = np.nonzero(np.triu(flat @ flat.T > 0.83, 1))
-    same = same_photograph(images, first, second)
+    same = look_alike(images, first, second)
     from hybridfer.audit.groups import equal_rows
 
     found = near_duplicates(images, equal_rows(np.arange(len(images))), np.zeros(len(images), dtype=bool))

@@ -25,6 +25,12 @@ def report():
     )
 
 
+def test_an_audit_that_names_no_blank_images_is_still_read(report):
+    older = json.loads(replace(report, blank_names=("a.png",)).to_json())
+    assert older.pop("blank_names") == ["a.png"]
+    assert AuditReport.from_json(json.dumps(older)) == report
+
+
 @pytest.mark.parametrize("near", [True, False])
 def test_an_audit_is_read_as_it_was_written(report, tmp_path, near):
     report = report if near else replace(report, near=None)

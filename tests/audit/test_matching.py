@@ -1,5 +1,7 @@
 """Multi-index hashing against a comparison of all pairs."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,41 @@ def test_every_pair_within_the_distance_is_found_exactly_once(hashes, distance):
 def test_pairs_are_the_same_however_few_are_expanded_at_a_time(hashes, monkeypatch):
     monkeypatch.setattr(matching, "LOT", 7)
     assert found_pairs(hashes, plan_search(hashes, 7)) == all_pairs(hashes, 7)
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+def test_pairs_are_the_same_on_however_many_shelves_the_hashes_are_sorted(hashes, monkeypatch, bits):
+    monkeypatch.setattr(matching, "SHELF", len(hashes) // 2**bits)
+    monkeypatch.setattr(matching, "BLOCK", 50)
+    for distance in (3, 7, 11):
+        search, made = plan_search(hashes, distance), []
+        assert found_pairs(hashes, search) == all_pairs(hashes, distance)
+        list(close_pairs(hashes, search, made.append))
+        assert sum(made) == search.candidates
+
+
+def test_hashes_that_are_not_wanted_are_in_no_pair_and_cost_no_comparison(hashes):
+    wanted = np.arange(len(hashes)) % 3 > 0
+    rows = np.flatnonzero(wanted)
+    search = plan_search(hashes, 7, wanted=wanted)
+    assert search == plan_search(hashes[wanted], 7)
+    found = [np.stack(part) for part in close_pairs(hashes, search, wanted=wanted)]
+    expected = [(rows[one], rows[other]) for one, other in all_pairs(hashes[wanted], 7)]
+    assert sorted(zip(*np.concatenate(found, axis=1).tolist(), strict=True)) == expected
+
+
+def test_a_search_holds_little_beside_the_hashes(monkeypatch):
+    hashes = np.random.default_rng(0).integers(0, 2**64, 2**18, dtype=np.uint64)
+    for name, size in {"SHELF": 2**12, "BLOCK": 2**11, "LOT": 2**11}.items():
+        monkeypatch.setattr(matching, name, size)
+    search = plan_search(hashes, 3)
+    tracemalloc.start()
+    for _ in close_pairs(hashes, search):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # a sixteenth of the hashes is sorted at a time; a copy of all with its order alone takes twice the hashes
+    assert peak < hashes.nbytes
 
 
 def test_the_comparisons_that_are_announced_are_made(hashes):

@@ -44,6 +44,11 @@ def fails(result, *words, code=1):
     return result
 
 
+def rows_of(name):
+    with Path(name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_the_table_tells_what_was_planted_and_what_to_do(run, dirty):
     told = done(run("audit", dirty)).stdout
     lines = {line.split("  ")[0]: line.split() for line in told.splitlines()}
@@ -53,6 +58,8 @@ def test_the_table_tells_what_was_planted_and_what_to_do(run, dirty):
     assert lines["groups across splits"][-2:] == ["1", "0"]
     assert lines["groups whose labels differ"][-2:] == ["1", "0"]
     assert lines["blank images"][-1] == "1"
+    assert "  train/sad/blank.png\n" in told
+    assert "--on-error" not in told
     assert "train/sad/broken.png: is an empty file" in told or "train/sad/broken.png: is no readable image" in told
     assert "- There is 1 group of identical images in several splits" in told
     assert "\x1b" not in told
@@ -69,8 +76,7 @@ def test_json_is_printed_alone_and_written_where_asked(run, dirty):
 def test_fix_writes_what_other_commands_read(run, dirty, weights):
     result = done(run("audit", dirty, "--fix", "new/cleaned.csv"))
     assert "new/cleaned.csv: 59 kept, 5 dropped" in result.stderr
-    with Path("new/cleaned.csv").open(newline="") as file:
-        rows = {row["name"]: row for row in csv.DictReader(file)}
+    rows = {row["name"]: row for row in rows_of("new/cleaned.csv")}
     assert len(rows) == 64
     dropped = {name: row["reason"] for name, row in rows.items() if row["decision"] == "drop"}
     assert dropped.pop("train/sad/broken.png") == "is no readable image"
@@ -86,6 +92,45 @@ def test_fix_writes_what_other_commands_read(run, dirty, weights):
     assert len(FeatureStore("a.store")) == 59
     again = json.loads(done(run("audit", dirty, "--index", "new/cleaned.csv", "--json")).stdout)
     assert (again["n_images"], again["exact"]["groups"], again["unreadable"]) == (59, 0, [])
+
+
+def test_all_groups_are_listed_in_a_file(run, dirty):
+    result = done(run("audit", dirty, "--list", "new/groups.csv", "--no-near"))
+    assert "new/groups.csv lists all groups" in result.stderr
+    rows = rows_of("new/groups.csv")
+    assert [(row["group"], row["kind"]) for row in rows] == [
+        ("1", "exact"),
+        ("1", "exact"),
+        ("2", "exact"),
+        ("2", "exact"),
+        ("3", "blank"),
+    ]
+    assert (rows[0]["across_splits"], rows[-1]["name"]) == ("yes", "train/sad/blank.png")
+    assert {row["name"] for row in rows if row["split"] == "test"} == {"test/happy/twin.png"}
+
+
+def test_near_duplicates_are_dropped_where_asked(run, dirty):
+    image = cv2.imread(str(dirty / "test" / "happy" / "twin.png"), cv2.IMREAD_GRAYSCALE)
+    cv2.imwrite(str(dirty / "train" / "sad" / "paler.png"), cv2.convertScaleAbs(image, alpha=0.9, beta=9))
+    done(run("audit", dirty, "--fix", "kept.csv"))
+    done(run("audit", dirty, "--fix", "dropped.csv", "--drop-near"))
+    kept, dropped = ({row["name"]: row for row in rows_of(name)} for name in ("kept.csv", "dropped.csv"))
+    assert kept["train/sad/paler.png"]["decision"] == "keep"
+    paler = dropped["train/sad/paler.png"]
+    assert (paler["decision"], paler["reason"], paler["kept_instead"]) == (
+        "drop",
+        "looks like a test image",
+        "test/happy/twin.png",
+    )
+
+
+@pytest.mark.parametrize("options", [("--drop-near",), ("--drop-near", "--no-near", "--fix", "a.csv")])
+def test_near_duplicates_cannot_be_dropped_where_nothing_is_fixed_or_looked_for(run, options):
+    fails(run("audit", "faces:20", *options), "--drop-near", code=2)
+
+
+def test_two_results_need_two_files(run):
+    fails(run("audit", "faces:20", "--fix", "a.csv", "--list", "./a.csv"), "file of its own", code=2)
 
 
 def test_training_and_benchmark_take_an_index_too(run, quick):
@@ -120,10 +165,10 @@ def test_an_index_of_other_data_is_told_in_a_sentence(run, dirty):
     fails(run("audit", "faces:20", "--index", "absent.csv"), "Error: The index absent.csv cannot be read")
 
 
-@pytest.mark.parametrize("option", [("--fix", "cleaned.csv"), ("--out", "audits")])
+@pytest.mark.parametrize("option", [("--fix", "cleaned.csv"), ("--out", "audits"), ("--list", "groups.csv")])
 def test_nothing_is_replaced_unasked_or_before_the_audit(run, dirty, option, monkeypatch):
     done(run("audit", dirty, *option))
-    written = Path("cleaned.csv" if option[0] == "--fix" else "audits/audit.json")
+    written = Path("audits/audit.json" if option[0] == "--out" else option[1])
     before = written.read_bytes()
     (dirty / "train" / "sad" / "more.png").write_bytes((dirty / "test" / "happy" / "twin.png").read_bytes())
     with monkeypatch.context() as patch:
