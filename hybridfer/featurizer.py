@@ -14,12 +14,24 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
+from torch.nn import Module
 
 from .digest import image_digests
 from .errors import RecipeError
-from .extraction import MEMORY, MemoryStore, alone, blocks_of, default_store_path, embed_missing, layer_widths, store_key
+from .extraction import (
+    MEMORY,
+    MemoryStore,
+    alone,
+    blocks_of,
+    default_store_path,
+    embed_missing,
+    layer_widths,
+    open_store,
+    store_key,
+    with_riding,
+)
 from .image_arrays import as_images
-from .networks import Embedder, Network, load_network
+from .networks import Embedder, Network, is_backbone, load_network, network_preprocessing
 from .recipes import FeatureRecipe, load_recipe
 from .store import FeatureStore
 from .training import recipe_classifier, trained_once
@@ -34,9 +46,12 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     network : str or path
-        A name that `hybridfer.list_networks` gives, or a weights file.
-    weights : "builtin", path or None
-        The weights in the wheel; a weights file that ``hybridfer train`` wrote; or None to train the network in `fit`,
+        A name that `hybridfer.list_networks` gives, or ``"timm:"`` and the name of a model of timm, or a weights file. A
+        module of your own is no parameter: give what `hybridfer.load_network` makes of it to `hybridfer.extract_features`
+        or `hybridfer.run_benchmark`.
+    weights : "builtin", "hub", path or None
+        The weights in the wheel; a weights file that ``hybridfer train`` wrote; for a model of timm ``"hub"``, which
+        downloads its published weights, or the path of a state dict of it; or None to train the network in `fit`,
         which needs labels. Such a training is remembered on disk by the content of the fold: a grid over the head's
         parameters trains once per fold.
     layers : str or sequence of str
@@ -51,10 +66,14 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         Images a forward pass.
     store : path, optional
         A feature store (a folder whose name ends in ``.store``, or one that is there), or any other folder, in which each
-        kind of features gets a store of its own; rows are kept in it for good. Without it they are kept in memory, up to
-        1 GiB, for as long as the process lives.
+        kind of features gets a store of its own; rows are kept in it for good. It may be one that ``hybridfer extract`` or
+        ``benchmark`` wrote by the same weights, layers and views. Without it rows are kept in memory, up to 1 GiB, for as
+        long as the process lives.
     image_shape : tuple of (h, w) or (h, w, c), optional
         The shape of one flattened row. Without it rows are square grey images.
+    image_size : int, optional
+        For a model of timm without a weights file: images are resized to this many pixels a side, instead of to the size
+        that it was trained at.
     training : str, path, FeatureRecipe or None
         With ``weights=None``: the feature recipe whose ``training`` is used; the shipped recipe of the network's name by
         default.
@@ -70,7 +89,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     embedder_ : Embedder
         Runs it; ``embedder_.images_embedded`` counts the images that went through the network.
     layers_ : tuple of str
-        As asked for.
+        As asked for, each once.
     n_features_in_ : int
         Length of the second axis of X in `fit`.
 
@@ -102,6 +121,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         batch_size: int | Literal["auto"] = "auto",
         store: str | os.PathLike[str] | None = None,
         image_shape: tuple[int, ...] | None = None,
+        image_size: int | None = None,
         training: str | os.PathLike[str] | FeatureRecipe | None = None,
         random_state: int = 0,
         verbose: int = 0,
@@ -115,6 +135,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         self.batch_size = batch_size
         self.store = store
         self.image_shape = image_shape
+        self.image_size = image_size
         self.training = training
         self.random_state = random_state
         self.verbose = verbose
@@ -135,6 +156,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
             "layers": found.layers,
             "views": found.views,
             "precision": found.precision,
+            "image_size": found.image_size if found.weights and is_backbone(found.network) else None,
             "training": None if found.weights else recipe,
             "random_state": found.training.random_state,
         }
@@ -153,7 +175,13 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        RecipeError, WeightsError
+            If a parameter is none of those above, or the network cannot be had.
         """
+        _check_names(self.network, self.weights)
         if self.weights is None:
             X, y = validate_data(self, X, y, allow_nd=True)
             check_classification_targets(y)
@@ -161,12 +189,12 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         else:
             X = validate_data(self, X, allow_nd=True)
             as_images(X, self.image_shape)
-            self.network_ = _loaded(self.network, self.weights)
-        self.layers_ = (self.layers,) if isinstance(self.layers, str) else tuple(self.layers)
+            self.network_ = _loaded(self.network, self.weights, self.image_size)
+        self.layers_ = (self.layers,) if isinstance(self.layers, str) else tuple(dict.fromkeys(self.layers))
         if not self.layers_:
             raise RecipeError(f"layers must name at least one of {list(self.network_.layers)}; got none.")
         self._embedding = {name: getattr(self, name) for name in ("views", "device", "precision", "batch_size")}
-        self.embedder_ = Embedder(self.network_, self.layers_, **self._embedding)
+        self.embedder_ = self._embedder()
         return self
 
     def transform(self, X: NDArray) -> NDArray[np.float32]:
@@ -195,12 +223,12 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         if store.missing(digests).any():
             with alone(store):
                 embed_missing(blocks_of(images), store, self.embedder_, total=len(images), progress=bool(self.verbose))
-        return store.get(digests)
+        return store.get(digests) if isinstance(store, MemoryStore) else store.get(digests, self.layers_)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name the columns after their layers: ``embedding_0``, ``embedding_1``, ..."""
         check_is_fitted(self)
-        widths = layer_widths(self.network_, self.embedder_.layers)
+        widths = layer_widths(self.network_, self.layers_)
         return np.array([f"{layer}_{i}" for layer, width in widths.items() for i in range(width)], dtype=object)
 
     def __sklearn_tags__(self) -> Tags:
@@ -218,7 +246,10 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "network_" in state:
-            self.embedder_ = Embedder(self.network_, self.layers_, **self._embedding)
+            self.embedder_ = self._embedder()
+
+    def _embedder(self) -> Embedder:
+        return Embedder(self.network_, with_riding(self.layers_), **self._embedding)
 
     def _trained(self, images: NDArray, y: NDArray) -> Network:
         recipe = load_recipe("feature", self.training if self.training is not None else self.network)
@@ -233,21 +264,35 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         return trained_once(classifier, images, y)
 
     def _open_store(self) -> FeatureStore | MemoryStore:
-        key, widths = store_key(self.network_, self.embedder_), layer_widths(self.network_, self.embedder_.layers)
         if self.store is None:
-            return MEMORY.open(key, widths)
+            key = store_key(self.network_, self.embedder_, self.layers_)
+            return MEMORY.open(key, layer_widths(self.network_, self.layers_))
         path = Path(self.store)
         # any other folder is a shelf for stores, so that a grid over layers or weights finds each its own
-        is_store = path.suffix == ".store" or (path / "key.json").exists()
-        return FeatureStore.create(path if is_store else default_store_path(key, self.network_.name, path), key, widths)
+        if path.suffix != ".store" and not (path / "key.json").exists():
+            path = default_store_path(store_key(self.network_, self.embedder_), self.network_.name, path)
+        return open_store(path, self.network_, self.embedder_, self.layers_)
 
 
-def _loaded(network: str | os.PathLike[str], weights: str | os.PathLike[str]) -> Network:
-    """Load a network once per process for each state of its file."""
+def _check_names(network: object, weights: object) -> None:
+    """Refuse live networks: estimators are cloned, pickled and sent to other processes."""
+    if isinstance(network, Network | Module):
+        raise RecipeError(
+            "network must be a name or the path of a weights file, as an estimator is cloned and sent to other processes; "
+            f"got a {type(network).__name__}. Save one of the catalogue by hybridfer.networks.save_network(network, "
+            "'a.safetensors') and give that path. Give what load_network makes of a module of your own to "
+            "extract_features(images, network) or run_benchmark(images, network)."
+        )
     for name, value in (("network", network), ("weights", weights)):
-        if not isinstance(value, str | os.PathLike):
+        if not isinstance(value, str | os.PathLike) and not (name == "weights" and value is None):
             raise RecipeError(f"{name} must be a name or the path of a weights file; got a {type(value).__name__}.")
-    return _load(os.fspath(network), os.fspath(weights), _changed(network), _changed(weights))
+
+
+def _loaded(network: str | os.PathLike[str], weights: str | os.PathLike[str], image_size: int | None) -> Network:
+    """Load a network once per process for each state of its file."""
+    if image_size is not None and not is_backbone(network):
+        raise RecipeError(f"image_size is for models of timm; {network} takes the size that its weights were trained at.")
+    return _load(os.fspath(network), os.fspath(weights), image_size, _changed(network), _changed(weights))
 
 
 def _changed(file: str | os.PathLike[str]) -> tuple[int, int] | None:
@@ -260,5 +305,6 @@ def _changed(file: str | os.PathLike[str]) -> tuple[int, int] | None:
 
 
 @lru_cache(maxsize=8)
-def _load(network: str, weights: str, *changed: tuple[int, int] | None) -> Network:
-    return load_network(network, weights=weights)
+def _load(network: str, weights: str, image_size: int | None, *changed: tuple[int, int] | None) -> Network:
+    preprocessing = None if image_size is None else network_preprocessing(network, (image_size, image_size))
+    return load_network(network, weights=weights, preprocessing=preprocessing)

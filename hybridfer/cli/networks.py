@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .completion import complete_network
+
 if TYPE_CHECKING:
     from ..networks import NetworkSummary
 
@@ -17,15 +19,17 @@ if TYPE_CHECKING:
     epilog="\b\nExample:\n  hybridfer networks\n  hybridfer networks grigorasi\n"
     "  hybridfer networks model_3 --classes 7 --argument kernel=2",
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_network)
 @click.option(
     "--classes", "n_classes", type=click.IntRange(1), help="Number of logits.  [default: what a network was published for]"
 )
-@click.option("--image-size", type=click.IntRange(1, 1024), default=48, show_default=True, help="Pixels a side.")
+@click.option("--image-size", type=click.IntRange(1, 1024), help="Pixels a side.  [default: 48; its own of a model of timm]")
 @click.option("--argument", "arguments", metavar="NAME=VALUE", multiple=True, help="An argument of the network's own.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def networks(name: str | None, n_classes: int | None, image_size: int, arguments: tuple[str, ...], as_json: bool) -> None:
-    """List the networks of the catalogue, or sum one up layer by layer.
+def networks(
+    name: str | None, n_classes: int | None, image_size: int | None, arguments: tuple[str, ...], as_json: bool
+) -> None:
+    """List the networks of the catalogue, or sum one up layer by layer: one of them, or timm:NAME, a model of timm.
 
     Shapes are (height, width, channels), as published summaries write them. BatchNorm's running means and variances are
     counted as parameters that are not trained; the total of a summary by Keras has them in it.
@@ -35,9 +39,10 @@ def networks(name: str | None, n_classes: int | None, image_size: int, arguments
     if arguments and name is None:
         raise click.UsageError("--argument needs the NAME of a network.")
     given = dict(_parsed(argument) for argument in arguments)
-    fitting = [row.name for row in NETWORKS.values() if row.smallest <= image_size]
+    fitting = [row.name for row in NETWORKS.values() if row.smallest <= (image_size or 48)]
+    sides = None if image_size is None else (image_size, image_size)
     summaries = [
-        summarise_network(one, n_classes=n_classes, image_size=(image_size, image_size), arguments=given)
+        summarise_network(one, n_classes=n_classes, image_size=sides, arguments=given)
         for one in ([name] if name else fitting or NETWORKS)
     ]
     if as_json:
@@ -63,10 +68,11 @@ def _catalogue(summaries: list[NetworkSummary]) -> Iterator[str]:
 def _summary(summary: NetworkSummary) -> Iterator[str]:
     yield f"{summary.name}: {summary.source}"
     yield f"{_input(summary)}, {summary.n_classes} classes\n"
-    yield f"{'layer':<24} {'type':<24} {'output shape':<22} {'parameters':>12}"
+    width = max(24, *(len(line.name) for line in summary.lines))
+    yield f"{'layer':<{width}} {'type':<24} {'output shape':<22} {'parameters':>12}"
     for line in summary.lines:
         shape = f"({', '.join(['None', *map(str, line.shape)])})"
-        yield f"{line.name:<24} {line.kind:<24} {shape:<22} {line.parameters:>12,}"
+        yield f"{line.name:<{width}} {line.kind:<24} {shape:<22} {line.parameters:>12,}"
     yield f"\n{summary.total:,} parameters in all, running means and variances of BatchNorm among them"
     yield f"{summary.parameters:,} trainable parameters"
     yield f"{summary.non_trainable:,} non-trainable parameters"
@@ -77,10 +83,12 @@ def _input(summary: NetworkSummary) -> str:
 
 
 def _parsed(argument: str) -> tuple[str, Any]:
-    """Split NAME=VALUE; what is no number stays a string."""
+    """Split NAME=VALUE; what is neither a number nor true or false stays a string."""
     name, separator, value = argument.partition("=")
     if not separator:
         raise click.BadParameter(f"expected NAME=VALUE, such as kernel=2; got {argument!r}.", param_hint="--argument")
+    if value in ("true", "false"):
+        return name, value == "true"
     for kind in (int, float):
         try:
             return name, kind(value)

@@ -1,11 +1,13 @@
-"""Networks: the catalogue, loading and saving of weights, and the forward pass."""
+"""Networks: the catalogue, backbones of timm, loading and saving of weights, and the forward pass."""
 
+from .backbones import is_backbone
 from .catalogue import NETWORKS, build_network, check_arguments, find_architecture
 from .device import choose_device, choose_precision
 from .embedder import Embedder
 from .loading import builtin_networks, load_network
-from .network import Network, catalogue_network, own_network
+from .network import Network, catalogue_network, network_preprocessing, own_network
 from .preprocessing import Preprocessing
+from .pretrained import identified_arguments, pretrained_network
 from .summary import LayerSummary, NetworkSummary, list_networks, summarise_network
 from .weights import read_weights, save_network
 
@@ -23,9 +25,13 @@ __all__ = [
     "choose_device",
     "choose_precision",
     "find_architecture",
+    "identified_arguments",
+    "is_backbone",
     "list_networks",
     "load_network",
+    "network_preprocessing",
     "own_network",
+    "pretrained_network",
     "read_weights",
     "save_network",
     "summarise_network",

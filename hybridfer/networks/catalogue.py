@@ -1,4 +1,4 @@
-"""The closed table of networks that recipes and the command line may name."""
+"""The closed table of networks that recipes and the command line may name; and, by ``"timm:NAME"``, the models of timm."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from ..errors import RecipeError
 from .architectures import build_compact, build_tiny
+from .backbones import PREFIX, build_backbone, find_backbone, is_backbone
 from .conv_stack import build_conv_stack
 from .feature_models import build_baseline, build_model_b, build_model_c, build_model_d, build_model_e, build_model_f
 from .published import build_grigorasi, build_leaky_cnn, build_model_1, build_model_2, build_model_3
@@ -41,12 +43,15 @@ class Architecture:
         Who published it.
     smallest : int
         The smallest side of an image in pixels that its pooling leaves something of.
+    fewest_classes : int
+        0 where it can be built without logits of its own.
     """
 
     name: str
     build: Callable[..., nn.Module]
     source: str
     smallest: int = 16
+    fewest_classes: int = 1
 
     @property
     def n_classes(self) -> int:
@@ -88,10 +93,16 @@ NETWORKS: dict[str, Architecture] = {
 
 def find_architecture(name: str) -> Architecture:
     """Look a network up by name, or say which name was meant."""
+    if is_backbone(name):
+        published = find_backbone(name)
+        source = f"timm, weights of {published.hub}" if published.hub else "timm, without published weights"
+        return Architecture(name, partial(build_backbone, name), source, smallest=32, fewest_classes=0)
     if name not in NETWORKS:
         near = difflib.get_close_matches(str(name), NETWORKS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise RecipeError(f"network must be among {sorted(NETWORKS)}; got {name!r}.{hint}")
+        raise RecipeError(
+            f"network must be among {sorted(NETWORKS)}, or {PREFIX!r} and the name of a model of timm; got {name!r}.{hint}"
+        )
     return NETWORKS[name]
 
 
@@ -103,7 +114,8 @@ def check_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         raise RecipeError(f"{name} takes the arguments {sorted(known)}; got {unknown}.")
     for argument, value in arguments.items():
         kind = type(known[argument])
-        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+        # a truth value is an integer to isinstance
+        if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
             raise RecipeError(f"{argument} of {name} must be of the kind of {known[argument]!r}; got {value!r}.")
     return dict(arguments)
 
@@ -116,9 +128,9 @@ def build_network(
     Parameters
     ----------
     name : str
-        A name that `list_networks` gives.
+        A name that `list_networks` gives, or ``"timm:"`` and the name of a model of timm.
     n_classes : int
-        Width of the last layer.
+        Width of the last layer; 0, for a backbone of timm alone, gives a plain feature extractor.
     channels : int
         1 for grey, 3 for colour.
     image_size : tuple of (int, int)
@@ -144,8 +156,9 @@ def build_network(
     """
     architecture = find_architecture(name)
     check_arguments(name, arguments)
-    if not isinstance(n_classes, int) or n_classes < 1:
-        raise RecipeError(f"n_classes must be a positive integer; got {n_classes!r}.")
+    if not isinstance(n_classes, int) or n_classes < architecture.fewest_classes:
+        wanted = "a positive integer" if architecture.fewest_classes else "0 or a positive integer"
+        raise RecipeError(f"n_classes must be {wanted}; got {n_classes!r}.")
     if min(image_size) < architecture.smallest:
         raise RecipeError(
             f"{name} needs images of at least {architecture.smallest} x {architecture.smallest} pixels; got "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
@@ -23,6 +24,9 @@ CROP = 44 / 48
 # measured for 48 x 48 images on CPUs: beyond this, activations leave the cache and nothing is won
 CPU_BATCH = 128
 CUDA_BATCH = 2048
+# pixels of the images that those are for; of larger ones fewer go into the same memory, and no fewer than these
+PIXELS = 48 * 48
+CPU_LEAST, CUDA_LEAST = 8, 128
 
 
 class Embedder:
@@ -45,7 +49,8 @@ class Embedder:
     precision : {"auto", "fp32", "bf16", "fp16"}
         ``"auto"`` is bf16 on CUDA, fp32 elsewhere.
     batch_size : int or "auto"
-        Images a forward pass.
+        Images a forward pass. ``"auto"`` is 128 on CPUs and 2048 on CUDA, for images up to 48 x 48 pixels; fewer for larger
+        ones, down to 8 and 128.
 
     Attributes
     ----------
@@ -79,7 +84,7 @@ class Embedder:
             network.submodule(layer)
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
-        self.batch_size = _check_batch_size(batch_size, self.device)
+        self.batch_size = _check_batch_size(batch_size, self.device, network.preprocessing.image_size)
         self.views = views
         self.images_embedded = 0
         self._preprocessing = network.preprocessing
@@ -148,9 +153,10 @@ def _ten_crop_parts(batch: torch.Tensor) -> Iterator[torch.Tensor]:
         yield part.contiguous(memory_format=torch.channels_last)
 
 
-def _check_batch_size(batch_size: int | str, device: torch.device) -> int:
+def _check_batch_size(batch_size: int | str, device: torch.device, image_size: tuple[int, int]) -> int:
     if batch_size == "auto":
-        return CUDA_BATCH if device.type == "cuda" else CPU_BATCH
+        most, least = (CUDA_BATCH, CUDA_LEAST) if device.type == "cuda" else (CPU_BATCH, CPU_LEAST)
+        return min(most, max(least, most * PIXELS // math.prod(image_size)))
     if not isinstance(batch_size, int | np.integer) or isinstance(batch_size, bool) or batch_size < 1:
         raise RecipeError(f"batch_size must be 'auto' or a positive integer; got {batch_size!r}.")
     return int(batch_size)

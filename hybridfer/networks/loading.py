@@ -13,10 +13,12 @@ import torch
 from torch import nn
 
 from ..errors import WeightsError
-from .catalogue import NETWORKS
+from .backbones import is_backbone
+from .catalogue import NETWORKS, find_architecture
 from .network import Network, catalogue_network, own_network
 from .preprocessing import Preprocessing
-from .weights import check_state, described, network_from_weights, read_weights
+from .pretrained import HUB, pretrained_network, read_state_dict
+from .weights import check_state, described, is_weights_file, network_from_weights, read_weights
 
 SHIPPED = "hybridfer.weights"
 
@@ -35,16 +37,18 @@ def load_network(
     Parameters
     ----------
     network : str, path or torch.nn.Module
-        A name that `list_networks` gives; or a weights file that ``hybridfer train`` wrote; or your own module, which takes
-        float32 (n, channels, h, w) and returns logits.
+        A name that `list_networks` gives; or ``"timm:"`` and the name of any model of timm; or a weights file that
+        ``hybridfer train`` wrote; or your own module, which takes float32 (n, channels, h, w) and returns logits.
     layers : sequence of str, or mapping of str to str
         For your own module: dotted paths of the submodules to offer as layers, or public names for them. The last is also
         called ``"embedding"``, the module's output ``"logits"``.
-    weights : "builtin", path or None
-        For a name: the weights in the wheel, a weights file, or None for untrained. For your own module: None keeps the
-        weights it has, and so does ``"builtin"``; a path loads a weights file, or a ``.pt`` file with a state dict.
+    weights : "builtin", "hub", path or None
+        For a name: the weights in the wheel, a weights file, or None for untrained. For a backbone of timm also ``"hub"``,
+        which downloads what was published for it unless it is in the cache, and the path of a state dict of that model: a
+        plain feature extractor then, which knows no classes. For your own module: None keeps the weights it has, and so
+        does ``"builtin"``; a path loads a weights file, or a ``.pt`` file with a state dict.
     preprocessing : Preprocessing, optional
-        For your own module, or a name with ``weights=None``; a weights file brings its own.
+        For your own module, a name with ``weights=None``, or a backbone without a weights file, which brings its own.
     name, classes : str, sequence of str
         For your own module: what stores call it, and the class of each logit.
 
@@ -58,7 +62,9 @@ def load_network(
     RecipeError
         If a name or layer is unknown.
     WeightsError
-        If weights are missing, damaged, or do not fit.
+        If weights are missing, damaged, or do not fit, or the hub cannot be reached.
+    MissingExtraError
+        If a backbone is asked for and timm cannot be imported.
 
     Examples
     --------
@@ -70,7 +76,10 @@ def load_network(
     """
     if isinstance(network, nn.Module):
         return _own(network, layers or (), weights, preprocessing, name, classes)
-    if str(network) not in NETWORKS and (Path(network).suffix or Path(network).exists()):
+    if is_backbone(network) and weights is not None and weights != "builtin" and not is_weights_file(weights):
+        arguments = {"pretrained": os.fspath(weights)}
+        return pretrained_network(str(network), n_classes=0, preprocessing=preprocessing, arguments=arguments)
+    if not _is_name(network):
         return network_from_weights(network)
     if weights is None:
         return catalogue_network(str(network), preprocessing=preprocessing, n_classes=len(classes) or 7)
@@ -87,9 +96,21 @@ def builtin_networks() -> tuple[str, ...]:
     return tuple(sorted(Path(row.name).stem for row in files(SHIPPED).iterdir() if row.name.endswith(".safetensors")))
 
 
+def _is_name(network: str | os.PathLike[str]) -> bool:
+    known = is_backbone(network) or str(network) in NETWORKS
+    return known or not (Path(network).suffix or Path(network).exists())
+
+
 def _builtin(network: str) -> Traversable:
+    if is_backbone(network):
+        find_architecture(network)
+        raise WeightsError(
+            f"There are no weights for {network!r} in the wheel. Take the published ones by weights={HUB!r}, which "
+            "downloads them unless they are in the cache; or a state dict of that model (.pt, .safetensors); or train a "
+            "head for it: hybridfer train DATA --features RECIPE."
+        )
     if network not in builtin_networks():
-        catalogue_network(network)
+        find_architecture(network)
         raise WeightsError(
             f"There are no weights for {network!r} in the wheel, only for {list(builtin_networks())}. Train it: "
             f"hybridfer train DATA --network {network} -o {network}.safetensors, and pass that file as weights; "
@@ -113,25 +134,10 @@ def _own(
         file = read_weights(weights)
         _fill(module, file.state, weights)
         return described(network, file)
-    _fill(module, _state_dict(Path(weights)), weights)
+    _fill(module, read_state_dict(weights), weights)
     return network
 
 
 def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
     check_state(module, state, path)
     module.load_state_dict(dict(state))
-
-
-def _state_dict(path: Path) -> Mapping[str, torch.Tensor]:
-    """Read a state dict as tensors only: nothing in the file is run."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    # a damaged file may fail anywhere in torch's reader, by any error
-    except Exception as error:
-        raise WeightsError(f"{path} must hold a state dict of tensors alone; it could not be read so ({error}).") from error
-    state = state.get("state_dict", state) if isinstance(state, Mapping) else state
-    if not isinstance(state, Mapping) or not all(
-        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
-    ):
-        raise WeightsError(f"{path} must hold a state dict: names and tensors. It does not.")
-    return state

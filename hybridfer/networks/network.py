@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import nn
 
 from ..digest import DIGEST
 from ..errors import RecipeError
+from .backbones import backbone_preprocessing, is_backbone
 from .catalogue import build_network, check_arguments
 from .preprocessing import Preprocessing
 
@@ -95,6 +96,41 @@ class Network:
         return {layer: features.shape[1] for layer, features in rows.items()}
 
 
+def network_preprocessing(
+    name: str,
+    image_size: tuple[int, int] | None = None,
+    *,
+    channels: int = 1,
+    standardize: Literal["none", "image"] = "none",
+) -> Preprocessing:
+    """Give the preprocessing of a network by its name.
+
+    Parameters
+    ----------
+    name : str
+        A name that `list_networks` gives, or ``"timm:"`` and the name of a model of timm.
+    image_size : tuple of (int, int), optional
+        Height and width in pixels: 48 x 48 by default, and the size that it was trained at for a backbone.
+    channels : int
+        1 for grey, 3 for colour, which a backbone takes in any case.
+    standardize : {"none", "image"}
+        As for `Preprocessing`; a backbone is normalised as it was trained, and takes ``"none"`` alone.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such backbone, or a value is none of these.
+
+    Examples
+    --------
+    >>> network_preprocessing("compact", channels=3)
+    Preprocessing(image_size=(48, 48), channels=3, standardize='none', mean=None, std=None)
+    """
+    if is_backbone(name):
+        return backbone_preprocessing(name, image_size, standardize)
+    return Preprocessing(image_size or (48, 48), channels, standardize)
+
+
 def catalogue_network(
     name: str,
     *,
@@ -108,11 +144,12 @@ def catalogue_network(
     Parameters
     ----------
     name : str
-        A name that `list_networks` gives.
+        A name that `list_networks` gives, or ``"timm:"`` and the name of a model of timm.
     n_classes : int
-        Number of logits.
+        Number of logits; 0 for a backbone that is to be a plain feature extractor, whose logits are its embedding.
     preprocessing : Preprocessing, optional
-        Decides the input's size and channels; 48 x 48 grey by default.
+        Decides the input's size and channels; that of `network_preprocessing` by default. A backbone takes three channels
+        and its own normalisation whatever is said here.
     random_state : int
         Seed of the first weights; torch's global generator is left as it was.
     arguments : mapping, optional
@@ -128,7 +165,10 @@ def catalogue_network(
     >>> list(catalogue_network("tiny").layers)
     ['conv1', 'conv2', 'conv3', 'conv4', 'embedding', 'logits']
     """
-    preprocessing = preprocessing or Preprocessing()
+    if preprocessing is None:
+        preprocessing = network_preprocessing(name)
+    elif is_backbone(name) and preprocessing.mean is None:
+        preprocessing = backbone_preprocessing(name, preprocessing.image_size, preprocessing.standardize)
     arguments = check_arguments(name, arguments or {})
     with torch.random.fork_rng(devices=[]):
         # the CPU's generator alone: torch.manual_seed would seed those of GPUs as well, which are not forked

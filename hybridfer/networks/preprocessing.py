@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -31,6 +32,9 @@ class Preprocessing:
     standardize : {"none", "image"}
         ``"image"`` shifts and scales each image to mean 0 and standard deviation 1, which makes features blind to
         overall brightness and contrast; ``"none"`` leaves pixels in [0, 1].
+    mean, std : tuple of float, optional
+        One of each for a channel, subtracted from pixels in [0, 1] and divided by: what a backbone was trained with.
+        Both or neither, and instead of `standardize`.
 
     Raises
     ------
@@ -48,6 +52,8 @@ class Preprocessing:
     image_size: tuple[int, int] = (48, 48)
     channels: int = 1
     standardize: Literal["none", "image"] = "none"
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         sides = tuple(self.image_size)
@@ -57,6 +63,19 @@ class Preprocessing:
             raise RecipeError(f"channels must be 1 or 3; got {self.channels!r}.")
         if self.standardize not in ("none", "image"):
             raise RecipeError(f"standardize must be 'none' or 'image'; got {self.standardize!r}.")
+        if self.mean is not None or self.std is not None:
+            self._check_normalisation(self.mean or (), self.std or ())
+
+    def _check_normalisation(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        numbers = (*mean, *std)
+        if (len(mean), len(std)) != (self.channels, self.channels) or not all(
+            type(number) is float and math.isfinite(number) for number in numbers
+        ):
+            raise RecipeError(f"mean and std must each have one number a channel; got {self.mean!r} and {self.std!r}.")
+        if min(std) <= 0:
+            raise RecipeError(f"std must be above 0; got {std!r}.")
+        if self.standardize != "none":
+            raise RecipeError(f"standardize must be 'none' beside mean and std; got {self.standardize!r}.")
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """Turn (n, h, w) or (n, h, w, c) pixels, uint8 or float in [0, 1], into float32 (n, channels, height, width)."""
@@ -78,7 +97,9 @@ class Preprocessing:
         return batch
 
     def standardized(self, batch: torch.Tensor) -> torch.Tensor:
-        """Standardise each image of a float batch (n, c, h, w), if that is asked for."""
+        """Standardise a float batch (n, c, h, w), each image by itself or all by given values, if that is asked for."""
+        if self.mean is not None and self.std is not None:
+            return (batch - _per_channel(self.mean, batch)) / _per_channel(self.std, batch)
         if self.standardize == "none":
             return batch
         mean = batch.mean(dim=(1, 2, 3), keepdim=True)
@@ -89,13 +110,14 @@ class Preprocessing:
         if batch.shape[1] == self.channels:
             return batch
         if batch.shape[1] == 3 and self.channels == 1:
-            luma = torch.tensor(LUMA, dtype=batch.dtype, device=batch.device).view(1, 3, 1, 1)
-            return (batch * luma).sum(dim=1, keepdim=True)
+            return (batch * _per_channel(LUMA, batch)).sum(dim=1, keepdim=True)
         return batch[:, :1].expand(-1, self.channels, -1, -1)
 
     def to_json(self) -> str:
         """Write the fields as canonical JSON: equal preprocessing, equal text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        # without mean and std where there are none: the text is part of stores' keys, which were made before there were any
+        fields = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Preprocessing:
@@ -108,8 +130,15 @@ class Preprocessing:
         """
         try:
             fields: dict[str, Any] = json.loads(text)
-            return cls(image_size=tuple(fields.pop("image_size")), **fields)
+            for name in {"image_size", "mean", "std"} & set(fields):
+                fields[name] = tuple(fields[name])
+            return cls(image_size=fields.pop("image_size"), **fields)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise WeightsError(
                 f"preprocessing must be JSON with image_size, channels, standardize; got {text[:200]!r} ({error})."
             ) from error
+
+
+def _per_channel(values: tuple[float, ...], batch: torch.Tensor) -> torch.Tensor:
+    """Lay one number a channel out for a batch (n, c, h, w)."""
+    return torch.tensor(values, dtype=batch.dtype, device=batch.device).view(1, -1, 1, 1)

@@ -10,12 +10,14 @@ import torch
 from torch import nn
 
 from .catalogue import NETWORKS, build_network, find_architecture
+from .network import network_preprocessing
 
 # Keras's names for the layers, as papers print them; padding and a ReLU right behind a layer are parts of that layer there
 KINDS: dict[type[nn.Module], str] = {
     nn.Conv2d: "Conv2D",
     nn.BatchNorm2d: "BatchNormalization",
     nn.BatchNorm1d: "BatchNormalization",
+    nn.LayerNorm: "LayerNormalization",
     nn.ReLU: "ReLU",
     nn.LeakyReLU: "LeakyReLU",
     nn.MaxPool2d: "MaxPooling2D",
@@ -39,7 +41,8 @@ class LayerSummary:
     shape : tuple of int
         Output of one image: (height, width, channels) of a map, as Keras and the papers write it, or (features,).
     trainable, non_trainable : int
-        Parameters that the optimiser moves, and those that it does not: BatchNorm's running mean and variance.
+        Parameters that the optimiser moves, and those that it does not: BatchNorm's running mean and variance, and all of a
+        frozen layer.
     """
 
     name: str
@@ -72,7 +75,7 @@ class NetworkSummary:
     parameters : int
         Trainable parameters.
     non_trainable : int
-        Running means and variances of BatchNorm.
+        Running means and variances of BatchNorm, and frozen weights.
     total : int
         Both together: the total of a summary by Keras.
     layers : dict of str to tuple of int
@@ -109,7 +112,7 @@ def summarise_network(
     *,
     n_classes: int | None = None,
     channels: int = 1,
-    image_size: tuple[int, int] = (48, 48),
+    image_size: tuple[int, int] | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> NetworkSummary:
     """Count a network's parameters and trace its layers' shapes, without allocating its weights.
@@ -117,13 +120,13 @@ def summarise_network(
     Parameters
     ----------
     name : str
-        A name that `list_networks` gives.
+        A name that `list_networks` gives, or ``"timm:"`` and the name of a model of timm.
     n_classes : int, optional
-        Number of logits; the number that the network was published for by default.
+        Number of logits; the number that the network was published for by default, 7 for a backbone.
     channels : int
-        1 for grey, 3 for colour.
-    image_size : tuple of (int, int)
-        Height and width in pixels.
+        1 for grey, 3 for colour, which a backbone takes in any case.
+    image_size : tuple of (int, int), optional
+        Height and width in pixels: 48 x 48 by default, and the size that it was trained at for a backbone.
     arguments : mapping, optional
         The network's own arguments.
 
@@ -146,6 +149,8 @@ def summarise_network(
     """
     architecture = find_architecture(name)
     n_classes = architecture.n_classes if n_classes is None else n_classes
+    preprocessing = network_preprocessing(name, image_size, channels=channels)
+    image_size, channels = preprocessing.image_size, preprocessing.channels
     with torch.device("meta"):
         module = build_network(name, n_classes=n_classes, channels=channels, image_size=image_size, **(arguments or {}))
         outputs = _traced(module.eval(), torch.empty(1, channels, *image_size))
@@ -168,18 +173,18 @@ def summarise_network(
 
 def _traced(module: nn.Module, batch: torch.Tensor) -> dict[str, torch.Tensor]:
     """Output of every submodule, in the order in which they are run."""
-    outputs: dict[str, torch.Tensor] = {}
+    outputs: dict[str, Any] = {}
     for path, part in module.named_modules():
         part.register_forward_hook(lambda _part, _inputs, output, path=path: outputs.__setitem__(path, output))
     module(batch)
-    return outputs
+    return {path: output for path, output in outputs.items() if isinstance(output, torch.Tensor)}
 
 
 def _lines(module: nn.Module, outputs: Mapping[str, torch.Tensor]) -> tuple[LayerSummary, ...]:
     lines: list[LayerSummary] = []
     for path, output in outputs.items():
         part = module.get_submodule(path)
-        kind = KINDS.get(type(part))
+        kind = _kind(part)
         if kind is None or (kind == "ReLU" and lines and lines[-1].kind in ("Conv2D", "Dense")):
             continue
         trainable, non_trainable = _counts(part)
@@ -187,11 +192,23 @@ def _lines(module: nn.Module, outputs: Mapping[str, torch.Tensor]) -> tuple[Laye
     return tuple(lines)
 
 
+def _kind(part: nn.Module) -> str | None:
+    """Keras's name of a layer; for another that has parameters, that of the layer it is derived from, or its own."""
+    if type(part) in KINDS:
+        return KINDS[type(part)]
+    if next(part.parameters(recurse=False), None) is None:
+        return None
+    return next((name for kind, name in KINDS.items() if isinstance(part, kind)), type(part).__name__)
+
+
 def _counts(part: nn.Module) -> tuple[int, int]:
-    """Trainable parameters of a module itself and its running statistics; the number of batches seen is no parameter."""
-    trainable = sum(parameter.numel() for parameter in part.parameters(recurse=False))
-    running = sum(buffer.numel() for buffer in part.buffers(recurse=False) if buffer.is_floating_point())
-    return trainable, running
+    """Trainable parameters of a module itself, and the others with its running statistics, but not its count of batches."""
+    parameters = list(part.parameters(recurse=False))
+    trainable = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
+    frozen = sum(parameter.numel() for parameter in parameters if not parameter.requires_grad)
+    names = {name for name, _ in part.named_buffers(recurse=False)} & set(part.state_dict())
+    running = sum(part.get_buffer(name).numel() for name in names if part.get_buffer(name).is_floating_point())
+    return trainable, frozen + running
 
 
 def _channels_last(output: torch.Tensor) -> tuple[int, ...]:

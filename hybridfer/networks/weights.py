@@ -26,6 +26,7 @@ from safetensors.torch import save
 
 from ..digest import DIGEST
 from ..errors import RecipeError, WeightsError
+from .backbones import is_backbone
 from .device import PRECISIONS
 from .network import Network, catalogue_network
 from .partial import moved_into_place
@@ -142,6 +143,15 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     )
 
 
+def is_weights_file(path: str | os.PathLike[str]) -> bool:
+    """Tell a weights file from the safetensors of others, such as a bare state dict, by what it says of itself."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        return False
+
+
 def network_from_weights(path: str | os.PathLike[str]) -> Network:
     """Build the network of the catalogue that a weights file names, and give it its weights.
 
@@ -151,24 +161,36 @@ def network_from_weights(path: str | os.PathLike[str]) -> Network:
         If the file is unfit, or names a network that is not in the catalogue.
     """
     file = read_weights(path)
-    arguments = dict(file.arguments)
-    n_classes = arguments.pop("n_classes", 0)
     try:
         # without memory for its weights: a file may ask for a far larger network than it holds
         with torch.device("meta"):
-            network = catalogue_network(
-                file.network, n_classes=n_classes, preprocessing=file.preprocessing, arguments=arguments
-            )
+            network = _built(file)
     except (RecipeError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{path} holds weights of {file.network!r}, which cannot be built here ({error}) "
             "For a network of your own, pass its module: load_network(module, layers, weights=path)."
         ) from error
+    n_classes = file.arguments.get("n_classes")
     if file.classes and len(file.classes) != n_classes:
         raise WeightsError(f"{path} names {len(file.classes)} classes for {n_classes} logits.")
     check_state(network.module, file.state, path)
-    network.module.to_empty(device="cpu").load_state_dict(dict(file.state))
+    if _has_unsaved_tensors(network.module):
+        network = _built(file)
+    else:
+        network.module.to_empty(device="cpu")
+    network.module.load_state_dict(dict(file.state))
     return described(network, file)
+
+
+def _built(file: WeightsFile) -> Network:
+    arguments = dict(file.arguments)
+    n_classes = arguments.pop("n_classes", -1)
+    return catalogue_network(file.network, n_classes=n_classes, preprocessing=file.preprocessing, arguments=arguments)
+
+
+def _has_unsaved_tensors(module: torch.nn.Module) -> bool:
+    """Whether building a module computes tensors that its state dict leaves out, such as masks of attention."""
+    return not {name for name, _ in module.named_buffers()} <= set(module.state_dict())
 
 
 def described(network: Network, file: WeightsFile) -> Network:
@@ -234,7 +256,14 @@ def _checksum(tensors: Mapping[str, torch.Tensor]) -> str:
 
 def _field(network: Network, field: str) -> Any:
     if field == "versions":
-        packages = ("hybridfer", "torch", "numpy", "scikit-learn", "skorch")
+        packages = (
+            "hybridfer",
+            "torch",
+            "numpy",
+            "scikit-learn",
+            "skorch",
+            *(("timm",) if is_backbone(network.name) else ()),
+        )
         return {"python": platform.python_version(), **{package: version(package) for package in packages}}
     value = network.name if field == "network" else getattr(network, field)
     return dict(value) if isinstance(value, Mapping) else value

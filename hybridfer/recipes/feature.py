@@ -181,11 +181,13 @@ class FeatureRecipe(RecipeTable):
     source : str
         Citation of where the settings come from.
     network : str
-        Name of a network in the catalogue.
+        Name of a network in the catalogue; or ``"timm:"`` and the name of a model of timm, as in ``"timm:resnetv2_50"``.
     network_arguments : dict of str to a number, a string or a truth value
         The network's own arguments; ``hybridfer networks`` and the error about a wrong one name them.
     weights : str or None
-        ``"builtin"``, the path of a weights file (relative to the recipe's own file), or None to train by ``training``.
+        ``"builtin"``, the path of a weights file (relative to the recipe's own file), or None to train by ``training``. Of a
+        model of timm also ``"hub"``, which downloads its published weights, or the path of a state dict of its own: nothing
+        is trained then, and there is no softmax.
     layers : tuple of str
         The layers to embed, each once; their columns are put side by side in this order.
     views : {"single", "flip", "ten-crop"}
@@ -193,8 +195,9 @@ class FeatureRecipe(RecipeTable):
         middle and their mirror images.
     precision : {"auto", "fp32", "bf16", "fp16"}
         Number format of the forward pass.
-    image_size : int
-        Side of the square image that the network takes, in pixels.
+    image_size : int or None
+        Side of the square image that the network takes, in pixels. By default 48, and for a model of timm None: the size
+        that it was trained at.
     colour : bool
         Three channels instead of one.
     training : TrainingRecipe
@@ -225,11 +228,18 @@ class FeatureRecipe(RecipeTable):
     ] = ("embedding",)
     views: Literal["single", "flip", "ten-crop"] = "single"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    image_size: Annotated[int, Field(ge=8, le=1024)] = 48
+    image_size: Annotated[int, Field(ge=8, le=1024)] | None = 48
     colour: bool = False
     training: TrainingRecipe = TrainingRecipe()
     grid: Annotated[tuple[RecipeGrid, ...], BeforeValidator(_tables)] = ()
     published: Annotated[tuple[PublishedFigure, ...], Field(strict=False)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _models_of_timm_have_sizes_of_their_own(cls, table: Any) -> Any:
+        if isinstance(table, dict) and str(table.get("network", "")).startswith("timm:"):
+            return {"image_size": None, **table}
+        return table
 
     @model_validator(mode="after")
     def _every_point_of_the_grid_is_a_training(self) -> FeatureRecipe:

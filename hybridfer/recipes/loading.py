@@ -12,13 +12,15 @@ from typing import Any, Literal, overload
 from pydantic import BaseModel, ValidationError
 
 from ..errors import RecipeError
+from ..suggestion import suggest
 from .expansion import expand_recipe
 from .feature import FeatureRecipe
 from .pipeline import PipelineRecipe
 from .problems import describe_problems
-from .suggestion import suggest
 
 RecipeKind = Literal["feature", "pipeline"]
+# what weights, or the weights that a network begins with, may be besides a path
+NO_PATHS = ("", "builtin", "hub")
 
 _MODELS: dict[RecipeKind, type[FeatureRecipe] | type[PipelineRecipe]] = {
     "feature": FeatureRecipe,
@@ -74,7 +76,8 @@ def load_recipe(
         The name of a shipped recipe, the path of a TOML file, or a recipe, which comes back as it is. A string is a
         path if it ends in ``.toml`` or has a folder in it. One recipe of a shipped grid goes by the name that
         `expand_recipe` gives it: ``"model_3-grid[kernel=2,learning_rate=0.001]"``. A file without a ``name`` is named
-        after itself, and a relative ``weights`` path in it starts from the file's own folder.
+        after itself, and a relative path in it, of ``weights`` or of the network's argument ``pretrained``, starts from the
+        file's own folder.
 
     Returns
     -------
@@ -130,15 +133,21 @@ def _of_kind(kind: RecipeKind, recipe: FeatureRecipe | PipelineRecipe) -> Featur
 
 def _read(kind: RecipeKind, file: Traversable, folder: Path | None) -> FeatureRecipe | PipelineRecipe:
     table = {"name": file.name.removesuffix(".toml"), **_parse(file)}
-    weights = table.get("weights")
-    if folder is not None and isinstance(weights, str) and weights not in ("", "builtin"):
-        table["weights"] = str(folder / weights)
+    if folder is not None:
+        _start_from(folder, table, "weights")
+        _start_from(folder, table.get("network_arguments"), "pretrained")
     model = _MODELS[kind]
     try:
         return model.model_validate(table)
     except ValidationError as error:
         problems = describe_problems(error, model, table)
         raise RecipeError("\n  ".join([f"{file} is not a valid {kind} recipe:", *problems])) from None
+
+
+def _start_from(folder: Path, table: Any, key: str) -> None:
+    """Let the path under a key of a table start from a folder; what is no path stays."""
+    if isinstance(table, dict) and isinstance(table.get(key), str) and table[key] not in NO_PATHS:
+        table[key] = str(folder / table[key])
 
 
 def _parse(file: Traversable) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from skorch.callbacks import Callback
 from ..digest import DIGEST, image_digests
 from ..errors import DatasetError, RecipeError
 from ..image_arrays import as_images
-from ..networks import Embedder, choose_device
+from ..networks import Embedder, choose_device, identified_arguments
 from .balancing import added_counts
 from .batches import DeviceImages
 from .checkpoint import Resume, restore
@@ -42,15 +42,18 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     network : str
-        A name that `hybridfer.list_networks` gives.
+        A name that `hybridfer.list_networks` gives, or ``"timm:"`` and the name of a model of timm.
     network_arguments : dict, optional
-        The network's own arguments, such as ``{"dropout": 0.3}``.
-    image_size : int or tuple of (h, w)
-        Images are resized to this many pixels a side.
+        The network's own arguments, such as ``{"dropout": 0.3}``. For a model of timm, whose classifier a new head replaces:
+        ``pretrained``, ``"hub"`` (which downloads) or the path of a state dict; ``frozen``, whether the head alone is
+        trained; ``hidden``, units of a dense layer in the head; ``dropout``; ``pre_logits``, whether dense layers of the
+        model's own before its classifier, as VGG has them, stay.
+    image_size : int, tuple of (h, w), or None
+        Images are resized to this many pixels a side; None takes the size that a model of timm was trained at, 48 otherwise.
     colour : bool
-        Three channels instead of one.
+        Three channels instead of one; a model of timm has three in any case.
     standardize : {"none", "image"}
-        Whether each image is brought to mean 0 and standard deviation 1.
+        Whether each image is brought to mean 0 and standard deviation 1; a model of timm has a normalisation of its own.
     optimizer : {"adam", "adamw", "sgd", "adadelta", "rmsprop"}
         Which optimiser.
     learning_rate : float
@@ -126,7 +129,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         network: str = "compact",
         *,
         network_arguments: dict[str, Any] | None = None,
-        image_size: int | tuple[int, int] = 48,
+        image_size: int | tuple[int, int] | None = 48,
         colour: bool = False,
         standardize: Literal["none", "image"] = "none",
         optimizer: Literal["adam", "adamw", "sgd", "adadelta", "rmsprop"] = "adam",
@@ -240,12 +243,14 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Parameters that the weights depend on, as plain values."""
+        """Parameters that the weights depend on, as plain values; a file that they begin with is there by its digest."""
         aside = {"device", "checkpoint", "resume", "verbose"}
         recipe = {name: value for name, value in self.get_params(deep=False).items() if name not in aside}
         for name in ("class_weight", "balance"):
             if isinstance(recipe[name], Mapping):
                 recipe[name] = {str(label): value for label, value in recipe[name].items()}
+        if self.network_arguments:
+            recipe["network_arguments"] = identified_arguments(self.network_arguments)
         recipe["random_state"] = int(self.random_state) if isinstance(self.random_state, int | np.integer) else None
         return recipe
 
@@ -296,11 +301,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         data = TrainingData(train, valid, tuple(classes), added_counts(self.balance, train[1], classes))
         if data.added.any():
             log.info("balancing: each epoch adds %d images to %d", data.added.sum(), len(train[1]))
-        parameters = self.get_params(deep=False)
+        # once, as a file that the recipe names may be gone when the training has ended
+        parameters, recipe = self.get_params(deep=False), self.recipe
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
             network = untrained_network(parameters, len(classes), seed)
-            fingerprint = self._fingerprint(train, valid, seed)
+            fingerprint = _fingerprint(recipe, train, valid, seed)
             net, images = build_net(parameters, network, data, device, seed, fingerprint, callbacks)
             self._run(net, images)
         self.history_ = _plain_history(net.history)
@@ -308,9 +314,10 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         watched = np.empty(0, dtype=DIGEST) if valid is None else np.setdiff1d(image_digests(valid[0]), learnt)
         self.network_ = replace(
             network,
-            module=net.module_.module.cpu().eval(),
+            # models of timm forget on train() what they computed, in evaluation mode, from weights that were then replaced
+            module=net.module_.module.cpu().train().eval(),
             classes=tuple(str(label) for label in self.classes_),
-            training={**self.recipe, **data.counts},
+            training={**recipe, **data.counts},
             history=tuple(self.history_),
             trained_on=np.union1d(learnt, watched),
             watched=watched,
@@ -323,12 +330,15 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             net.callbacks_.append(("resume", Resume(state)))
         net.train_on(train, epochs=self.max_epochs - len(net.history))
 
-    def _fingerprint(self, train: tuple[NDArray, NDArray], valid: tuple[NDArray, NDArray] | None, seed: int) -> str:
-        sha = hashlib.sha256(json.dumps([self.recipe, seed], sort_keys=True, default=str).encode())
-        for images, labels in filter(None, (train, valid)):
-            sha.update(image_digests(images).tobytes())
-            sha.update(np.ascontiguousarray(labels, dtype=np.int64).tobytes())
-        return sha.hexdigest()
+
+def _fingerprint(
+    recipe: Mapping[str, Any], train: tuple[NDArray, NDArray], valid: tuple[NDArray, NDArray] | None, seed: int
+) -> str:
+    sha = hashlib.sha256(json.dumps([recipe, seed], sort_keys=True, default=str).encode())
+    for images, labels in filter(None, (train, valid)):
+        sha.update(image_digests(images).tobytes())
+        sha.update(np.ascontiguousarray(labels, dtype=np.int64).tobytes())
+    return sha.hexdigest()
 
 
 def _plain_history(history: Any) -> list[dict[str, Any]]:

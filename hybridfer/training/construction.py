@@ -15,7 +15,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from ..networks import Network, Preprocessing, catalogue_network, choose_precision
+from ..networks import Network, choose_precision, network_preprocessing, pretrained_network
 from .augmentation import Augmentation
 from .balancing import BalancedBatches
 from .batches import DeviceBatches, DeviceImages
@@ -61,11 +61,12 @@ class TrainingData:
 
 
 def untrained_network(parameters: Mapping[str, Any], n_classes: int, seed: int) -> Network:
-    """Build the network that the parameters of a `CNNClassifier` describe."""
-    preprocessing = Preprocessing(
-        image_sides(parameters["image_size"]), 3 if parameters["colour"] else 1, parameters["standardize"]
+    """Build the network that the parameters of a `CNNClassifier` describe; a backbone begins with trained weights."""
+    sides = None if parameters["image_size"] is None else image_sides(parameters["image_size"])
+    preprocessing = network_preprocessing(
+        parameters["network"], sides, channels=3 if parameters["colour"] else 1, standardize=parameters["standardize"]
     )
-    network = catalogue_network(
+    network = pretrained_network(
         parameters["network"],
         n_classes=n_classes,
         preprocessing=preprocessing,
@@ -109,7 +110,7 @@ def build_net(
         iterator_valid=DeviceBatches,
         train_split=predefined_split(DeviceImages(*data.valid, device)) if data.valid is not None else None,
         # before early stopping, which ends the round of callbacks of the last epoch
-        callbacks=[*_named(watchers), *_callbacks(parameters, batches, fingerprint)],
+        callbacks=[*_named(watchers), *_callbacks(parameters, network, batches, fingerprint)],
         device=str(device),
         verbose=0,
     )
@@ -136,7 +137,9 @@ def _module(parameters: Mapping[str, Any], network: Network, generator: torch.Ge
     return TrainedModule(network.module, network.preprocessing, augmentation, precision, generator, added)
 
 
-def _callbacks(parameters: Mapping[str, Any], batches: DeviceBatches, fingerprint: str) -> list[tuple[str, Callback]]:
+def _callbacks(
+    parameters: Mapping[str, Any], network: Network, batches: DeviceBatches, fingerprint: str
+) -> list[tuple[str, Callback]]:
     epochs = parameters["max_epochs"]
     callbacks: list[tuple[str, Callback]] = []
     if parameters["verbose"]:
@@ -145,7 +148,7 @@ def _callbacks(parameters: Mapping[str, Any], batches: DeviceBatches, fingerprin
     if schedule is not None:
         callbacks.append(("schedule", schedule))
     if parameters["initial_scale"] < 1:
-        resizing = ProgressiveResizing(parameters["initial_scale"], epochs, image_sides(parameters["image_size"]))
+        resizing = ProgressiveResizing(parameters["initial_scale"], epochs, network.preprocessing.image_size)
         callbacks.append(("resizing", resizing))
     if parameters["patience"] is not None:
         stopping = EarlyStopping(monitor="valid_loss", patience=parameters["patience"], load_best=True)

@@ -27,10 +27,15 @@ class TrainingBar(Callback):
         self.images = images
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        """Open the bar, at the epoch a resumed training begins with."""
+        """Open the bar, at the epoch a resumed training begins with, which is told."""
+        done = len(net.history)
+        if done >= self.epochs:
+            log.info("all %d epochs were trained before", done)
+        elif done:
+            log.info("going on with epoch %d of %d", done + 1, self.epochs)
         self.bar_ = tqdm(
             total=self.epochs * self.images,
-            initial=len(net.history) * self.images,
+            initial=done * self.images,
             desc="train",
             unit=" images",
             bar_format="{desc} |{bar}| {percentage:.0f}% {rate_fmt} {remaining} left",

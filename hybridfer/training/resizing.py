@@ -63,14 +63,17 @@ def check_takes_any_size(network: Network) -> None:
     Raises
     ------
     RecipeError
-        If it does not take images of half the side.
+        If it does not take images of half the side, or of a little more.
     """
     height, width = network.preprocessing.image_size
-    smaller = torch.zeros(1, network.preprocessing.channels, max(height // 2, 8), max(width // 2, 8))
     try:
         with torch.inference_mode():
-            network.module.eval()(smaller)
-    except RuntimeError as error:
+            # a model that cuts images into patches takes some sizes and not the next
+            for more in (0, STEP):
+                sides = (max(side // 2, 8) + more for side in (height, width))
+                network.module.eval()(torch.zeros(1, network.preprocessing.channels, *sides))
+    # models of timm assert their size
+    except (RuntimeError, AssertionError) as error:
         raise RecipeError(
             f"initial_scale below 1 needs a network that takes images of any size; {network.name!r} takes "
             f"{height} x {width} alone. Leave initial_scale at 1, or choose a network with global pooling, as 'compact' has."

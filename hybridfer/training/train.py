@@ -126,7 +126,9 @@ def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
     """
     if not isinstance(classifier.random_state, int | np.integer):
         raise RecipeError(f"random_state must be an integer to remember a training by; got {classifier.random_state!r}.")
-    path = home() / "weights" / f"{classifier.network}-{_training_digest(classifier, X, y)[:32]}.safetensors"
+    # a colon is no part of a file's name everywhere
+    name = classifier.network.replace(":", "-")
+    path = home() / "weights" / f"{name}-{_training_digest(classifier, X, y)[:32]}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
         if not path.exists():

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from hybridfer.errors import RecipeError
-from hybridfer.networks import NETWORKS, Embedder, Preprocessing, own_network
+from hybridfer.networks import NETWORKS, Embedder, Preprocessing, catalogue_network, own_network
 
 SMALL = Preprocessing((16, 16))
 
@@ -180,6 +180,12 @@ def test_unknown_settings_are_refused(arguments, message, trained):
     settings = {"layers": ["embedding"], "device": "cpu", **arguments}
     with pytest.raises(RecipeError, match=message):
         Embedder(trained(), **settings)
+
+
+@pytest.mark.parametrize(("side", "images"), [(16, 128), (48, 128), (96, 32), (224, 8)])
+def test_batches_of_larger_images_are_smaller(side, images):
+    network = catalogue_network("tiny", preprocessing=Preprocessing((side, side)))
+    assert Embedder(network, ["embedding"], device="cpu").batch_size == images
 
 
 def test_no_images_at_all_are_refused(trained):

@@ -95,6 +95,38 @@ def test_fields_out_of_range_are_refused(fields, message):
         Preprocessing(**fields)
 
 
+MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.1, 0.4)
+
+
+def test_channels_are_normalised_by_given_means_and_deviations():
+    images = batch_of(2, 8, 9, 3)
+    found = Preprocessing((8, 9), 3, mean=MEAN, std=STD)(images)
+    expected = (images.double().numpy() / 255 - MEAN) / STD
+    np.testing.assert_allclose(found.movedim(1, 3), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"std": None}, "mean and std must each have one number a channel"),
+        ({"mean": (0.5,)}, "mean and std must each have one number a channel"),
+        ({"mean": (0.5, 0.5, float("nan"))}, "mean and std must each have one number a channel"),
+        ({"channels": 1}, "mean and std must each have one number a channel"),
+        ({"std": (0.2, 0.0, 0.2)}, "std must be above 0"),
+        ({"standardize": "image"}, "standardize must be 'none' beside mean and std"),
+    ],
+)
+def test_a_normalisation_that_does_not_go_with_the_channels_is_refused(fields, message):
+    with pytest.raises(RecipeError, match=message):
+        Preprocessing(**{"channels": 3, "mean": MEAN, "std": STD, **fields})
+
+
+def test_a_normalisation_is_in_the_json_where_there_is_one():
+    preprocessing = Preprocessing((40, 32), 3, mean=MEAN, std=STD)
+    assert json.loads(preprocessing.to_json())["std"] == list(STD)
+    assert Preprocessing.from_json(preprocessing.to_json()) == preprocessing
+
+
 def test_json_is_canonical_and_comes_back():
     preprocessing = Preprocessing((40, 32), channels=3, standardize="image")
     assert preprocessing.to_json() == '{"channels":3,"image_size":[40,32],"standardize":"image"}'
@@ -123,6 +155,9 @@ GOOD = {"image_size": [48, 48], "channels": 1, "standardize": "none"}
         json.dumps({**GOOD, "channels": [1]}),
         json.dumps({**GOOD, "standardize": ["none"]}),
         json.dumps({**GOOD, "crop": 3}),
+        json.dumps({**GOOD, "mean": [0.5]}),
+        json.dumps({**GOOD, "mean": "5", "std": "5"}),
+        json.dumps({**GOOD, "mean": 0.5, "std": 0.5}),
     ],
 )
 def test_hostile_json_is_refused(text):

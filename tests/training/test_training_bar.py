@@ -43,3 +43,12 @@ def test_without_a_terminal_each_epoch_is_a_log_message(quick, faces, caplog):
     told = [message for message in caplog.messages if message.startswith("epoch")]
     assert len(told) == len(classifier.history_)
     assert f"validation {classifier.history_[-1]['valid_accuracy']:.1%}" in told[-1]
+
+
+def test_a_training_that_is_found_whole_says_so(quick, faces, tmp_path, caplog):
+    caplog.set_level("INFO", logger="hybridfer")
+    kept = {"checkpoint": tmp_path / "kept", "resume": True, "verbose": 1}
+    first = quick(**kept).fit(*faces)
+    assert not any("before" in message for message in caplog.messages)
+    assert quick(**kept).fit(*faces).history_ == first.history_
+    assert "all 2 epochs were trained before" in caplog.messages

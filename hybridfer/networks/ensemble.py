@@ -1,0 +1,113 @@
+"""Several networks as one: their embeddings side by side, their probabilities averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ..digest import DIGEST
+from ..errors import RecipeError
+from .network import Network
+
+NAME = "ensemble"
+
+
+class Ensemble(nn.Module):
+    """Networks that look at the same images.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+        Each a `torch.nn.Sequential` whose last two children are ``embedding`` and ``logits``, as all of the catalogue are.
+
+    Attributes
+    ----------
+    trunks, classifiers : torch.nn.ModuleList
+        Of each network the layers up to its embedding, and those from there to its logits.
+    embedding, logits : torch.nn.Identity
+        What the networks' outputs pass through, so that they can be had as layers.
+    """
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        super().__init__()
+        parts = [list(network.module.children()) for network in networks]
+        self.trunks = nn.ModuleList(nn.Sequential(*layers[:-1]) for layers in parts)
+        self.classifiers = nn.ModuleList(layers[-1] for layers in parts)
+        self.embedding = nn.Identity()
+        self.logits = nn.Identity()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Turn images (n, c, h, w) into the logarithms of the networks' mean probabilities (n, n_classes)."""
+        rows = [trunk(images) for trunk in self.trunks]
+        self.embedding(torch.cat(rows, dim=1))
+        logits = [classify(row).float() for classify, row in zip(self.classifiers, rows, strict=True)]
+        chances = torch.stack(logits).log_softmax(dim=2)
+        return self.logits(chances.logsumexp(dim=0) - np.log(len(logits)))
+
+
+def ensemble_network(networks: Sequence[Network]) -> Network:
+    """Join networks of the same classes and preprocessing into one.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+        Two or more of the catalogue, each with its trained weights.
+
+    Returns
+    -------
+    Network
+        Its ``embedding`` is their embeddings one after another, its ``logits`` the logarithms of their mean probabilities.
+        It was trained on what any of them was trained on.
+
+    Raises
+    ------
+    RecipeError
+        If there are fewer than two, or one differs from the first in classes or preprocessing, or is no sequence of layers.
+
+    Examples
+    --------
+    >>> from hybridfer.networks import catalogue_network
+    >>> pair = ensemble_network([catalogue_network("tiny"), catalogue_network("tiny", random_state=1)])
+    >>> pair.widths
+    {'embedding': 256, 'logits': 7}
+    """
+    if len(networks) < 2:
+        raise RecipeError(f"an ensemble has two members or more; got {len(networks)}.")
+    for network in networks:
+        _check_member(network, networks[0])
+    trained_on = np.unique(np.concatenate([network.trained_on for network in networks]))
+    return Network(
+        name=NAME,
+        module=Ensemble(networks).eval(),
+        layers={"embedding": "embedding", "logits": "logits"},
+        preprocessing=networks[0].preprocessing,
+        classes=networks[0].classes,
+        trained_on=trained_on.astype(DIGEST),
+        watched=_watched(networks, trained_on),
+    )
+
+
+def _check_member(network: Network, first: Network) -> None:
+    children = [name for name, _ in network.module.named_children()]
+    if not isinstance(network.module, nn.Sequential) or children[-2:] != ["embedding", "logits"]:
+        raise RecipeError(f"members of an ensemble must be networks of the catalogue; {network.name} is none.")
+    for field in ("classes", "preprocessing"):
+        own, wanted = getattr(network, field), getattr(first, field)
+        if own != wanted:
+            raise RecipeError(
+                f"members of an ensemble must agree in their {field}; {first.name} has {wanted}, {network.name} has {own}."
+            )
+
+
+def _watched(networks: Sequence[Network], trained_on: NDArray[np.bytes_]) -> NDArray[np.bytes_] | None:
+    """Tell which images no member learnt from; None if that is not known of one of them."""
+    kept = trained_on
+    for network in networks:
+        if network.watched is None:
+            return None
+        kept = np.setdiff1d(kept, np.setdiff1d(network.trained_on, network.watched))
+    return kept.astype(DIGEST)

@@ -1,0 +1,26 @@
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+import torch
+
+SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+
+
+@pytest.fixture(scope="session")
+def timm() -> Iterator[ModuleType]:
+    """timm, also where the compiled part of torchvision, which timm imports and does not need, is not of torch's build."""
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    try:
+        import timm
+    except RuntimeError:
+        # what torchvision looks for when it is imported
+        for operator in ("nms", "qnms"):
+            library.define(operator + SIGNATURE)
+    except ImportError as error:
+        pytest.skip(f"timm cannot be imported: {error}")
+    import timm
+
+    yield timm
+    # up to here the operators are there for as long as the library is
+    del library

@@ -1,0 +1,82 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import softmax
+from torch import nn
+
+from hybridfer.errors import RecipeError
+from hybridfer.networks import Embedder, Preprocessing, catalogue_network, load_network
+from hybridfer.networks.ensemble import ensemble_network
+
+
+@pytest.fixture
+def members():
+    networks = [catalogue_network("tiny"), catalogue_network("compact", random_state=1)]
+    for network in networks:
+        # running statistics as training would leave them, so that folding them is put to the test
+        for part in network.module.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.running_mean.uniform_(-0.5, 0.5)
+                part.running_var.uniform_(0.5, 2)
+    return networks
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (5, 48, 48), dtype=np.uint8)
+
+
+def rows(network, images):
+    return Embedder(network, ["embedding", "logits"], device="cpu", precision="fp32").embed(images)
+
+
+def test_embeddings_stand_side_by_side_and_probabilities_are_averaged(members, images):
+    single = [rows(network, images) for network in members]
+    both = rows(ensemble_network(members), images)
+    np.testing.assert_allclose(both["embedding"], np.hstack([row["embedding"] for row in single]), rtol=1e-4, atol=1e-5)
+    mean = np.mean([softmax(row["logits"], axis=1) for row in single], axis=0)
+    np.testing.assert_allclose(np.exp(both["logits"]), mean, rtol=1e-4)
+
+
+def test_the_members_stay_as_they_were(members, images):
+    before = [network.digest for network in members]
+    ensemble_network(members)
+    assert [replace(network).digest for network in members] == before
+
+
+def test_its_identity_is_that_of_its_members_in_their_order(members):
+    one, same = ensemble_network(members), ensemble_network(members)
+    assert one.digest == same.digest
+    assert one.digest != ensemble_network(members[::-1]).digest
+    with torch.no_grad():
+        members[0].module.logits.bias += 1
+    assert one.digest != ensemble_network(members).digest
+
+
+def digests(*names):
+    return np.array(sorted(names), dtype="S16")
+
+
+def test_it_has_seen_what_any_member_has_seen_and_watched_what_none_learnt_from(members):
+    first = replace(members[0], trained_on=digests("a", "b", "c"), watched=digests("b", "c"))
+    second = replace(members[1], trained_on=digests("b", "c", "d"), watched=digests("c", "d"))
+    both = ensemble_network([first, second])
+    assert both.trained_on.tolist() == [b"a", b"b", b"c", b"d"]
+    assert both.watched.tolist() == [b"c", b"d"]
+    assert ensemble_network([first, replace(second, watched=None)]).watched is None
+
+
+def test_members_that_do_not_go_together_are_refused(members):
+    first, second = members
+    with pytest.raises(RecipeError, match="two members or more; got 1"):
+        ensemble_network([first])
+    with pytest.raises(RecipeError, match="agree in their classes"):
+        ensemble_network([first, replace(second, classes=("cat", "dog"))])
+    standardized = catalogue_network("tiny", preprocessing=Preprocessing(standardize="image"))
+    with pytest.raises(RecipeError, match="agree in their preprocessing"):
+        ensemble_network([first, standardized])
+    own = load_network(nn.Sequential(nn.Flatten(), nn.Linear(2304, 7)), ["0"], name="mine")
+    with pytest.raises(RecipeError, match="mine is none"):
+        ensemble_network([first, own])
