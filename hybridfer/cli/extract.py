@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -11,7 +12,13 @@ from .completion import complete_feature
 from .options import dataset_options, device_options, json_option, reading
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..datasets import Dataset
     from ..extraction import Extraction
+    from ..recipes import FeatureRecipe
+
+log = logging.getLogger("hybridfer")
 
 
 def _batch_size(_context: click.Context, _parameter: click.Parameter, value: str) -> int | Literal["auto"]:
@@ -47,7 +54,7 @@ def extract(
     obj: dict[str, Any],
     data: str,
     features: str,
-    weights: str | None,
+    weights: str | Path | None,
     store: str | None,
     layers: str | None,
     batch_size: int | Literal["auto"],
@@ -56,16 +63,27 @@ def extract(
     precision: str | None,
     **options: Any,
 ) -> None:
-    """Embed every image of DATA into a feature store; what the store holds already is not computed again."""
+    """Embed every image of DATA into a feature store; what the store holds already is not computed again.
+
+    A benchmark by the same recipe finds the same store. A recipe that trains is embedded with what a benchmark of DATA has
+    trained by it, unless --weights says otherwise.
+    """
     from ..extraction import extract_features
+    from ..recipes import load_recipe
 
     keywords = reading(options)
+    recipe = load_recipe("feature", features)
+    asked = tuple(name.strip() for name in layers.split(",")) if layers else recipe.layers
+    source: str | Dataset = data
+    if weights is None and recipe.weights is None:
+        source, weights = _trained_before(data, recipe, precision, keywords)
+        keywords = {}
     extraction = extract_features(
-        data,
-        features,
+        source,
+        recipe,
         store=store,
         weights=weights,
-        layers=[name.strip() for name in layers.split(",")] if layers else None,
+        layers=asked,
         device=device,
         precision=precision,
         batch_size=batch_size,
@@ -78,12 +96,42 @@ def extract(
         click.echo(f"{told}: {extraction.problems[0]}", err=True)
     if as_json:
         click.echo(json.dumps(_told(extraction), indent=2))
-        return
+    else:
+        click.echo(_summary(extraction))
+    log.info("%s", _what_next(extraction, asked))
+
+
+def _trained_before(
+    data: str, recipe: FeatureRecipe, precision: str | None, keywords: dict[str, Any]
+) -> tuple[Dataset, Path | None]:
+    """Read the images, and find what a benchmark has trained on them."""
+    from ..datasets import read_dataset
+    from ..evaluation.remembered import find_training
+
+    dataset = read_dataset(data, **keywords)
+    weights = find_training(recipe, dataset, keywords["test_split"], precision)
+    if weights is not None:
+        log.info("training of %s found, not repeated (%s)", recipe.name, weights)
+    return dataset, weights
+
+
+def _summary(extraction: Extraction) -> str:
+    """Say in a line what an extraction did."""
+    store = extraction.store
     rate = f", {extraction.embedded / extraction.seconds:,.0f} images/s" if extraction.embedded else ""
-    click.echo(
-        f"{extraction.store.path}: {extraction.images:,} images, {extraction.embedded:,} of them through the network "
-        f"({extraction.seconds:.1f} s{rate}); {extraction.store.n_features} features of {', '.join(extraction.store.widths)}"
+    return (
+        f"{store.path}: {extraction.images:,} images, {extraction.embedded:,} of them through the network "
+        f"({extraction.seconds:.1f} s{rate}); {store.n_features} features of {', '.join(store.widths)}"
     )
+
+
+def _what_next(extraction: Extraction, asked: tuple[str, ...]) -> str:
+    """Say how the features are read; layers are named where others were asked for when the store was made."""
+    store = extraction.store
+    splits = {split for listing in store.listings() for split in listing.counts()}
+    given = ["split='train'"] if "train" in splits else []
+    given += [f"layers={list(asked)}"] if asked != tuple(store.widths) else []
+    return f"read them with: X, y = hybridfer.FeatureStore({str(store.path)!r}).load({', '.join(given)})"
 
 
 def _told(extraction: Extraction) -> dict[str, Any]:

@@ -10,7 +10,17 @@ import click
 _STORE = click.argument("store", type=click.Path(exists=True, file_okay=False, path_type=Path))
 
 
-@click.group()
+class WholeLines(click.Group):
+    """Lists its commands with their whole summaries, wrapped; click cuts them at the width of the terminal."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands."""
+        longest = max(len(command.help or "") for command in self.commands.values())
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.commands[name].get_short_help_str(longest)) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=WholeLines)
 def store() -> None:
     """Look into, check and join feature stores."""
 
@@ -48,7 +58,7 @@ def merge(store: Path, others: tuple[Path, ...]) -> None:
     from ..store import FeatureStore
 
     first = FeatureStore(others[0])
-    target = FeatureStore.create(store, first.key, first.widths)
+    target = FeatureStore.create(store, first.key, first.widths, first.riding)
     added = target.merge(*others)
     click.echo(f"{store}: {added:,} rows added, {len(target):,} in all")
 

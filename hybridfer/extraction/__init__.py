@@ -1,8 +1,8 @@
 """Extraction: images, a network and a store meet, and each distinct image is embedded once."""
 
 from .embedding import alone, blocks_of, embed_missing
-from .extract import Extraction, extract_features, extract_into, network_of
-from .keys import default_store_path, layer_widths, store_key
+from .extract import Extraction, check_features, extract_features, extract_into, network_of
+from .keys import default_store_path, layer_widths, open_store, store_key, with_riding
 from .memory import MEMORY, MemoryStore
 
 __all__ = [
@@ -11,11 +11,14 @@ __all__ = [
     "MemoryStore",
     "alone",
     "blocks_of",
+    "check_features",
     "default_store_path",
     "embed_missing",
     "extract_features",
     "extract_into",
     "layer_widths",
     "network_of",
+    "open_store",
     "store_key",
+    "with_riding",
 ]

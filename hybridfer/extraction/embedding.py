@@ -15,8 +15,9 @@ from tqdm.auto import tqdm
 
 from ..digest import image_digests
 from ..networks import Embedder
-from ..store import FeatureStore
+from ..store import FeatureStore, StoreKey
 from .memory import MemoryStore
+from .progress import Milestones
 
 log = logging.getLogger("hybridfer")
 
@@ -28,6 +29,10 @@ PATIENCE = 2.0
 
 class RowStore(Protocol):
     """What embedding asks of a store."""
+
+    @property
+    def key(self) -> StoreKey:
+        """What the features depend on; its layers are those of a row."""
 
     def missing(self, digests: NDArray[np.bytes_]) -> NDArray[np.bool_]:
         """Say for each digest whether its row is absent."""
@@ -56,11 +61,11 @@ def embed_missing(
     store : FeatureStore or MemoryStore
         Where rows are looked for and kept.
     embedder : Embedder
-        Gives the rows.
+        Gives the rows; it may give more layers than the store keeps.
     total : int, optional
         Number of images, for the bar.
     progress : bool
-        Show a bar on a terminal.
+        Show a bar on a terminal; elsewhere log a message now and then.
 
     Returns
     -------
@@ -69,7 +74,8 @@ def embed_missing(
     """
     seen: list[NDArray[np.bytes_]] = []
     taken: set[bytes] = set()
-    lot = _Lot()
+    lot, layers = _Lot(), store.key.layers
+    milestones = Milestones(total)
     with (
         _writing(store) as write,
         tqdm(total=total, desc="embed", unit=" images", disable=None if progress else True, leave=False) as bar,
@@ -80,10 +86,12 @@ def embed_missing(
             new = _first_seen(digests, store.missing(digests), taken)
             lot.add(block[new], digests[new])
             while lot.images >= LOT:
-                write(*lot.embedded(embedder))
+                write(*lot.embedded(embedder, layers))
             bar.update(len(block))
+            if progress and bar.disable:
+                milestones.advance(len(block))
         while lot.images:
-            write(*lot.embedded(embedder))
+            write(*lot.embedded(embedder, layers))
     return np.concatenate(seen) if seen else np.empty(0, dtype="S16")
 
 
@@ -119,7 +127,7 @@ class _Lot:
             self._parts.append((images, digests))
             self.images += len(images)
 
-    def embedded(self, embedder: Embedder) -> tuple[NDArray[np.bytes_], NDArray[np.float32]]:
+    def embedded(self, embedder: Embedder, layers: tuple[str, ...]) -> tuple[NDArray[np.bytes_], NDArray[np.float32]]:
         """Take the waiting images, up to one lot, through the network."""
         images = np.concatenate([part for part, _ in self._parts])
         digests = np.concatenate([part for _, part in self._parts])
@@ -127,7 +135,7 @@ class _Lot:
         self._parts = [(images[rest], digests[rest])] if len(images) > LOT else []
         self.images = max(0, len(images) - LOT)
         rows = embedder.embed(images[:LOT])
-        return digests[:LOT], np.hstack([rows[layer] for layer in embedder.layers])
+        return digests[:LOT], np.hstack([rows[layer] for layer in layers])
 
 
 def _first_seen(digests: NDArray[np.bytes_], missing: NDArray[np.bool_], taken: set[bytes]) -> NDArray[np.intp]:

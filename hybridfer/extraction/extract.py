@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -16,12 +17,14 @@ from ..datasets import Dataset
 from ..datasets.dataset import Problem
 from ..datasets.index import DatasetIndex, check_problems
 from ..datasets.read import scan_dataset
-from ..errors import DatasetError
-from ..networks import Embedder, Network, load_network
+from ..errors import DatasetError, RecipeError, WeightsError
+from ..networks import Embedder, Network, is_backbone, load_network, network_preprocessing
 from ..recipes import FeatureRecipe, load_recipe
 from ..store import FeatureStore
 from .embedding import alone, blocks_of, embed_missing
-from .keys import default_store_path, layer_widths, store_key
+from .keys import default_store_path, open_store, store_key, with_riding
+
+log = logging.getLogger("hybridfer")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def extract_features(
 ) -> Extraction:
     """Embed every image of a source into a feature store, computing only what the store lacks.
 
-    May be killed at any time: what was sealed stays, and the next call goes on from there.
+    May be killed at any time: what was sealed stays, and the next call goes on from there. A benchmark of the same recipe
+    finds the same store: the network's ``"logits"``, which its softmax row needs, ride along and are read only by name.
 
     Parameters
     ----------
@@ -99,7 +103,7 @@ def extract_features(
     DatasetError
         If the source cannot be read.
     RecipeError, WeightsError
-        If the recipe's network cannot be had; a recipe that trains needs `weights`.
+        If `features` is none of these, or its network cannot be had; a recipe that trains needs `weights`.
     StoreError
         If the store at `store` holds other features; the message names the field that differs.
 
@@ -114,24 +118,24 @@ def extract_features(
     (20, 224)
     """
     start = time.perf_counter()
+    check_features(features)
     images = _Reading(source, on_error, reading)
     if isinstance(features, Network):
         network, recipe = features, FeatureRecipe(name=features.name)
     else:
         recipe = load_recipe("feature", features)
         network = network_of(recipe, weights)
+    asked = (layers,) if isinstance(layers, str) else tuple(layers or recipe.layers)
     embedder = Embedder(
         network,
-        (layers,) if isinstance(layers, str) else layers or recipe.layers,
+        with_riding(asked),
         views=views or recipe.views,
         device=device,
         precision=precision or recipe.precision,
         batch_size=batch_size,
     )
-    key = store_key(network, embedder)
-    path = Path(store) if store is not None else default_store_path(key, recipe.name)
-    opened = FeatureStore.create(path, key, layer_widths(network, embedder.layers))
-    return _extract(opened, images, embedder, progress, start)
+    path = Path(store) if store is not None else default_store_path(store_key(network, embedder), recipe.name)
+    return _extract(open_store(path, network, embedder, asked), images, embedder, progress, start)
 
 
 def extract_into(
@@ -143,7 +147,7 @@ def extract_into(
     progress: bool = True,
     **reading: Any,
 ) -> Extraction:
-    """Embed a source into a store that is open; the embedder must be the one that the store's key names."""
+    """Embed a source into a store that is open; the embedder must give the layers that the store's key names."""
     start = time.perf_counter()
     return _extract(store, _Reading(source, on_error, reading), embedder, progress, start)
 
@@ -151,6 +155,7 @@ def extract_into(
 def _extract(store: FeatureStore, images: _Reading, embedder: Embedder, progress: bool, start: float) -> Extraction:
     before = embedder.images_embedded
     with alone(store):
+        log.info("%s", _begun(store, images))
         digests = embed_missing(images.blocks(), store, embedder, total=len(images), progress=progress)
     labels, splits, names = images.columns()
     store.record(digests, labels, splits, names, images.classes, images.source)
@@ -160,8 +165,52 @@ def _extract(store: FeatureStore, images: _Reading, embedder: Embedder, progress
 
 
 def network_of(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None = None) -> Network:
-    """Load the network that a recipe names, with its own weights or those of a file."""
-    return load_network(recipe.network, weights=weights or recipe.weights or "builtin")
+    """Load the network that a recipe names, with its own weights or those of a file.
+
+    Raises
+    ------
+    WeightsError
+        If they cannot be had; a recipe that trains has none.
+    """
+    weights = weights or recipe.weights
+    if weights is None:
+        raise WeightsError(
+            f"There are no weights for {recipe.name!r}: the recipe trains {recipe.network}, and an extraction does not. "
+            f"Run: hybridfer train DATA -f RECIPE -o {recipe.network}.safetensors, and give that file as weights. Or run: "
+            "hybridfer benchmark DATA -f RECIPE; hybridfer extract finds what a benchmark trained on the same images."
+        )
+    preprocessing = None
+    if is_backbone(recipe.network) and recipe.image_size is not None:
+        # for weights that were published with a size of their own; a weights file of ours brings its preprocessing
+        preprocessing = network_preprocessing(recipe.network, (recipe.image_size, recipe.image_size))
+    return load_network(recipe.network, weights=weights, preprocessing=preprocessing)
+
+
+def check_features(features: object) -> None:
+    """Refuse what names no features, with the way for a module.
+
+    Raises
+    ------
+    RecipeError
+        If it is neither a recipe, named, as a file or itself, nor a network.
+    """
+    if not isinstance(features, str | os.PathLike | FeatureRecipe | Network):
+        raise RecipeError(
+            "features must be a feature recipe (its name, its file or itself) or what load_network returns; got a "
+            f"{type(features).__name__}. A module of your own: load_network(module, layers=[...])."
+        )
+
+
+def _begun(store: FeatureStore, images: _Reading) -> str:
+    """Say what is about to be embedded, and what need not be."""
+    known = images.known_in(store)
+    if known == len(images):
+        return f"all {known:,} images are in {store.path} already"
+    told = f"embedding {len(images):,} images (store: {store.path})"
+    if known:
+        return f"{told}; {known:,} of them are in it already"
+    # of a source that is decoded as it is embedded, nobody knows yet
+    return f"{told}, which holds {len(store):,} rows already" if known is None and len(store) else told
 
 
 class _Reading:
@@ -180,6 +229,10 @@ class _Reading:
 
     def __len__(self) -> int:
         return len(self._dataset)
+
+    def known_in(self, store: FeatureStore) -> int | None:
+        """Count the images that a store has features of; None where they have not been decoded."""
+        return int((~store.missing(self._dataset.digests)).sum()) if isinstance(self._dataset, Dataset) else None
 
     def blocks(self) -> Iterator[NDArray[np.uint8]]:
         if isinstance(self._dataset, Dataset):

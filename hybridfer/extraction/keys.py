@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..errors import RecipeError
 from ..home import home
 from ..networks import Embedder, Network
-from ..store import StoreKey
+from ..store import FeatureStore, StoreKey
+from ..store.manifest import NAME
+
+# what every store on disk keeps beside the layers asked for: a benchmark's softmax row needs it, and it costs a few columns
+RIDING = "logits"
 
 
-def store_key(network: Network, embedder: Embedder) -> StoreKey:
-    """Name everything that an embedding depends on but the pixels."""
+def with_riding(layers: Sequence[str]) -> tuple[str, ...]:
+    """Add the layers that ride along in a store to those that are asked for, each once.
+
+    Examples
+    --------
+    >>> with_riding(["conv2", "embedding"]), with_riding(["logits"])
+    (('conv2', 'embedding', 'logits'), ('logits',))
+    """
+    return tuple(dict.fromkeys((*layers, RIDING)))
+
+
+def store_key(network: Network, embedder: Embedder, layers: Sequence[str] | None = None) -> StoreKey:
+    """Name everything that an embedding depends on but the pixels; of some of the embedder's layers where they are named."""
+    layers = embedder.layers if layers is None else tuple(layers)
     # of a user's own module, the same name may stand for another submodule
-    named = {layer: network.layers[layer] for layer in embedder.layers if network.layers[layer] != layer}
+    named = {layer: network.layers[layer] for layer in layers if network.layers[layer] != layer}
     return StoreKey(
         weights=network.digest,
         network=f"{network.name} {json.dumps(named, sort_keys=True)}" if named else network.name,
         preprocessing=network.preprocessing.to_json(),
-        layers=embedder.layers,
+        layers=layers,
         views=embedder.views,
         precision=embedder.precision,
     )
@@ -27,9 +45,61 @@ def store_key(network: Network, embedder: Embedder) -> StoreKey:
 
 def default_store_path(key: StoreKey, name: str, root: Path | None = None) -> Path:
     """Name a store so that features of another kind never meet it."""
-    return (root or home() / "stores") / f"{name}-{key.digest[:12]}.store"
+    # a network of a user's own may be called anything
+    plain = re.sub(r"[/:\\]", "-", name)
+    return (root or home() / "stores") / f"{plain}-{key.digest[:12]}.store"
 
 
 def layer_widths(network: Network, layers: Sequence[str]) -> dict[str, int]:
-    """Return the number of columns of each layer, in the order asked for."""
-    return {layer: network.widths[layer] for layer in layers}
+    """Return the number of columns of each layer, in the order asked for.
+
+    Raises
+    ------
+    RecipeError
+        If the network cannot take an image of the size and the channels that it says it takes.
+    """
+    try:
+        widths = network.widths
+    # models of timm assert their size
+    except (RuntimeError, TypeError, AssertionError) as error:
+        height, width = network.preprocessing.image_size
+        raise RecipeError(
+            f"{network.name} cannot take an image of {height} x {width} x {network.preprocessing.channels} "
+            f"({str(error).partition('. ')[0]}). Say what it takes: load_network(module, layers, "
+            "preprocessing=Preprocessing(image_size=(h, w), channels=3))."
+        ) from error
+    return {layer: widths[layer] for layer in layers}
+
+
+def open_store(
+    path: Path, network: Network, embedder: Embedder, asked: Sequence[str], *, without_riding: bool = True
+) -> FeatureStore:
+    """Open the store of an embedder's layers, or make it; those that were not asked for ride along.
+
+    Parameters
+    ----------
+    path : Path
+        The store's folder.
+    network, embedder : Network, Embedder
+        What embeds.
+    asked : sequence of str
+        The layers that are read where none are named, first among the embedder's.
+    without_riding : bool
+        Use a store that is there as it is if it holds the layers asked for alone, as stores did before any rode along.
+
+    Returns
+    -------
+    FeatureStore
+
+    Raises
+    ------
+    StoreError
+        If the store there holds other features; the message names the field that differs.
+    """
+    riding = [layer for layer in embedder.layers if layer not in asked]
+    if without_riding and riding and (path / NAME).exists():
+        found = FeatureStore(path)
+        if found.key == store_key(network, embedder, asked):
+            return found
+    widths = (layer_widths(network, layers) for layers in (asked, riding))
+    return FeatureStore.create(path, store_key(network, embedder), *widths)

@@ -20,6 +20,8 @@ class MemoryStore:
 
     Parameters
     ----------
+    key : StoreKey
+        What the features depend on.
     n_features : int
         Columns.
 
@@ -29,7 +31,8 @@ class MemoryStore:
         Held by the thread that computes absent rows, so that no other computes them too.
     """
 
-    def __init__(self, n_features: int) -> None:
+    def __init__(self, key: StoreKey, n_features: int) -> None:
+        self.key = key
         self.n_features = n_features
         self.embedding = Lock()
         self._changing = Lock()
@@ -92,7 +95,7 @@ class MemoryStores:
                 self._stores.move_to_end(key.digest)
             while sum(store.nbytes for store in self._stores.values()) > self.kept_bytes:
                 self._stores.popitem(last=False)
-            return self._stores.setdefault(key.digest, MemoryStore(sum(widths.values())))
+            return self._stores.setdefault(key.digest, MemoryStore(key, sum(widths.values())))
 
     def clear(self) -> None:
         """Forget everything."""

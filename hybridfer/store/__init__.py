@@ -2,14 +2,16 @@
 
 A store is a folder, by convention with the suffix ``.store``::
 
-    key.json               what wrote it: the fields of `StoreKey`, the widths of the layers, a checksum
+    key.json               what wrote it: the fields of `StoreKey`, the widths of the layers, which ride along, a checksum
     shards/<hash>.h5       sealed rows of features; immutable
     listings/<hash>.h5     recorded datasets; immutable
     lock                   taken by writers while they seal; readers take none
     damaged/               what ``verify --quarantine`` moved aside; ignored
 
 **key.json** is written last when a store is made, so that a folder without it is no store. Its text is exactly what
-`StoreKey` and widths render to, so that any changed character is found.
+`StoreKey`, widths and ``riding`` render to, so that any changed character is found. The layers of ``riding``, the last of
+the key's, are kept beside those that were asked for, and given only where they are named: which layers are read by default
+is no part of the key, as it changes no row. A key.json with such layers is of format 2, one without them of format 1.
 
 **A shard** is an HDF5 file (the library's default version, nothing chunked or compressed) with three datasets and
 three attributes:

@@ -98,6 +98,17 @@ class Listing:
             found.setdefault(split, {})[named[label]] = count
         return found
 
+    def divides(self, other: Listing) -> bool:
+        """Tell whether this is the dataset that another is, with splits that lie within the other's, as carved ones do."""
+        if (self.source, self.classes, len(self)) != (other.source, other.classes, len(other)):
+            return False
+        mine, theirs = (np.lexsort((item.names, item.digests)) for item in (self, other))
+        same = ("digests", "labels", "names")
+        if not all(np.array_equal(getattr(self, name)[mine], getattr(other, name)[theirs]) for name in same):
+            return False
+        pairs = set(zip(self.splits[mine].tolist(), other.splits[theirs].tolist(), strict=True))
+        return len(pairs) == len({split for split, _ in pairs})
+
     def within(self, split: str | None) -> slice | NDArray[np.intp]:
         """Tell which images belong to a split; all of them for None."""
         return slice(None) if split is None else np.flatnonzero(self.splits == split)
@@ -162,6 +173,8 @@ def read_listing(path: Path) -> Listing:
 def choose_listing(store: Path, listings: Sequence[Listing], split: str | None, source: str | None) -> Listing:
     """Choose the one dataset that has the split and comes from the source, or whose digest begins with it.
 
+    Of one dataset with coarser and with finer splits it is the finer, whichever split is asked for.
+
     Raises
     ------
     StoreError
@@ -171,8 +184,9 @@ def choose_listing(store: Path, listings: Sequence[Listing], split: str | None, 
         raise StoreError(f"{store} has no recorded dataset. Run: hybridfer extract DATA --store {store}")
     found = [item for item in listings if source is None or item.source == source or item.digest.startswith(source)]
     found = [item for item in found if split is None or split in item.splits]
-    if len(found) == 1:
-        return found[0]
+    finest = [item for item in found if all(item is other or item.divides(other) for other in found)]
+    if finest:
+        return finest[0]
     known = "; ".join(f"{item.source} ({item.digest[:8]}): {', '.join(item.counts())}" for item in listings)
     if not found:
         raise StoreError(f"expected a recorded dataset with split={split!r}, source={source!r}; {store} has {known}.")

@@ -1,4 +1,4 @@
-"""key.json: what wrote a store, and how wide its layers are."""
+"""key.json: what wrote a store, how wide its layers are, and which of them ride along."""
 
 from __future__ import annotations
 
@@ -16,25 +16,46 @@ from hybridfer.store.sealing import PARTIAL, aside, seal, sync
 NAME = "key.json"
 # Far beyond any key; a file larger than this was not written by a store.
 LONGEST = 1 << 20
+# The format of key.json where layers ride along; shards, listings and keys are the same in both.
+RIDING_VERSION = FORMAT_VERSION + 1
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A store's key and the width of each of its layers, in the order of the columns."""
+    """A store's key and the width of each of its layers, in the order of the columns.
+
+    Attributes
+    ----------
+    key : StoreKey
+        What the features depend on.
+    widths : tuple of int
+        Columns of each of the key's layers.
+    riding : tuple of str
+        The last of the key's layers, which are kept with the others and read only where they are named.
+    """
 
     key: StoreKey
     widths: tuple[int, ...]
+    riding: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.key.layers) or not all(type(width) is int and width > 0 for width in self.widths):
             raise StoreError(f"expected a width above 0 for each of {self.key.layers}; got {self.widths}.")
+        if self.riding != self.key.layers[len(self.key.layers) - len(self.riding) :] or not self.layers:
+            raise StoreError(f"riding must be the last of {self.key.layers}, but not all of them; got {self.riding}.")
 
     @classmethod
-    def of(cls, key: StoreKey, widths: Mapping[str, int]) -> Manifest:
-        """Pair a key with its widths, which must name the key's layers."""
-        if set(widths) != set(key.layers):
-            raise StoreError(f"widths must name the layers {key.layers}; got {tuple(widths)}.")
-        return cls(key, tuple(int(widths[layer]) for layer in key.layers))
+    def of(cls, key: StoreKey, widths: Mapping[str, int], riding: Mapping[str, int]) -> Manifest:
+        """Pair a key with its widths, which must name the key's layers, those that ride along last."""
+        every = {**widths, **riding}
+        if set(every) != set(key.layers):
+            raise StoreError(f"widths must name the layers {key.layers}; got {tuple(every)}.")
+        return cls(key, tuple(int(every[layer]) for layer in key.layers), tuple(riding))
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers that are read where none are named."""
+        return self.key.layers[: len(self.key.layers) - len(self.riding)]
 
     @property
     def width(self) -> int:
@@ -49,10 +70,16 @@ class Manifest:
         start = sum(self.widths[:place])
         return slice(start, start + self.widths[place])
 
+    def column_name(self, column: int) -> str:
+        """Name a column of a whole row after its layer."""
+        layer = next(layer for layer in self.key.layers if column < self.columns(layer).stop)
+        return f"{layer}_{column - self.columns(layer).start}"
+
     def selection(self, layers: str | Sequence[str] | None) -> tuple[list[tuple[slice, slice]], int]:
         """Plan how to read some layers: pairs of stored and wanted columns, and the number of the latter."""
         if layers is None:
-            return [(slice(None), slice(None))], self.width
+            asked = slice(sum(self.widths[: len(self.layers)]))
+            return [(asked, asked)], asked.stop
         pairs = []
         end = 0
         for layer in [layers] if isinstance(layers, str) else layers:
@@ -64,7 +91,7 @@ class Manifest:
         return pairs, end
 
     def difference(self, other: Manifest) -> list[str]:
-        """Say what differs, one sentence each."""
+        """Say what differs in the rows, one sentence each; which layers ride along makes no difference to them."""
         found = self.key.difference(other.key)
         if not found and self.widths != other.widths:
             found.append(f"widths: the store holds {self.widths}, these features need {other.widths}")
@@ -72,11 +99,13 @@ class Manifest:
 
     def to_json(self) -> str:
         """Write the text of key.json."""
-        checksum = hashlib.sha256(canonical_json([asdict(self.key), self.widths]).encode()).hexdigest()
+        riding = {"riding": self.riding} if self.riding else {}
+        checksum = hashlib.sha256(canonical_json([asdict(self.key), self.widths, *riding.values()]).encode()).hexdigest()
         content = {
-            "format": FORMAT_VERSION,
+            "format": RIDING_VERSION if riding else FORMAT_VERSION,
             "key": asdict(self.key),
             "widths": self.widths,
+            **riding,
             "digest": self.key.digest,
             "checksum": checksum,
         }
@@ -89,15 +118,15 @@ class Manifest:
         if not isinstance(content, dict):
             raise StoreError(f"expected an object; got {type(content).__name__}.")
         version = content.get("format")
-        if type(version) is int and version > FORMAT_VERSION:
+        if type(version) is int and version > RIDING_VERSION:
             raise StoreError(
-                f"it was written by a newer hybridfer (format {version}; this one reads {FORMAT_VERSION}). "
+                f"it was written by a newer hybridfer (format {version}; this one reads {RIDING_VERSION}). "
                 "Run: pip install --upgrade hybridfer"
             )
-        widths = content.get("widths")
-        if not isinstance(widths, list):
-            raise StoreError(f"expected a list of widths; got {widths!r}.")
-        manifest = cls(StoreKey.from_json(json.dumps(content.get("key"))), tuple(widths))
+        widths, riding = content.get("widths"), content.get("riding", [])
+        if not isinstance(widths, list) or not isinstance(riding, list):
+            raise StoreError(f"expected lists of widths and of the layers that ride along; got {widths!r} and {riding!r}.")
+        manifest = cls(StoreKey.from_json(json.dumps(content.get("key"))), tuple(widths), tuple(riding))
         if text != manifest.to_json():
             raise StoreError("its checksum does not match: it was changed after it was written.")
         return manifest

@@ -51,21 +51,27 @@ class ReadableStore:
 
     @property
     def widths(self) -> dict[str, int]:
-        """Columns of each layer, in order."""
-        return dict(zip(self.key.layers, self._manifest.widths, strict=True))
+        """Columns of each layer that was asked for, in order: what `load` and `get` give where no layers are named."""
+        return dict(zip(self._manifest.layers, self._manifest.widths, strict=False))
+
+    @property
+    def riding(self) -> dict[str, int]:
+        """Columns of each layer that is kept beside these, and given only where it is named."""
+        every = zip(self.key.layers, self._manifest.widths, strict=True)
+        return {layer: width for layer, width in every if layer in self._manifest.riding}
 
     @property
     def n_features(self) -> int:
-        """Columns of a whole row."""
-        return self._manifest.width
+        """Columns of the layers that were asked for."""
+        return sum(self.widths.values())
 
     @property
     def feature_names(self) -> list[str]:
-        """Name of each column, such as ``"embedding_0"``."""
+        """Name of each of these columns, such as ``"embedding_0"``."""
         return [f"{layer}_{column}" for layer, width in self.widths.items() for column in range(width)]
 
     def layer(self, name: str) -> slice:
-        """Tell which columns belong to a layer.
+        """Tell which columns of a whole row belong to a layer.
 
         Raises
         ------
@@ -113,7 +119,7 @@ class ReadableStore:
         digests : ndarray of shape (n,), dtype "S16"
             Which images.
         layers : str or sequence of str, default=None
-            Which layers' columns, in this order; all of them for None.
+            Which layers' columns, in this order; all of them for None, but for those that ride along.
 
         Returns
         -------
@@ -166,9 +172,11 @@ class ReadableStore:
         split : str, default=None
             Such as ``"train"``; the whole dataset for None.
         layers : str or sequence of str, default=None
-            Which layers' columns; all of them for None.
+            Which layers' columns; all of them for None, but for those that ride along.
         source : str, default=None
-            Source, or first digits of the digest, of the dataset; needed only where several would do.
+            Source, or first digits of the digest, of the dataset; needed only where several would do. Of one dataset that
+            was recorded with coarser and with finer splits, as a benchmark carves validation from train, the finer ones
+            count: otherwise train would hold the validation images too.
 
         Returns
         -------
@@ -218,6 +226,7 @@ class ReadableStore:
             bytes=size,
             shards=len(self._index.shards),
             widths=self.widths,
+            riding=self.riding,
             key=self.key,
             listings=tuple(ListingInfo.of(listing) for listing in listings),
         )

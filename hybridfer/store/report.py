@@ -34,13 +34,30 @@ class ListingInfo:
 
 @dataclass(frozen=True)
 class StoreInfo:
-    """Inventory of a store; ``str()`` is for the terminal, `to_dict` for JSON."""
+    """Inventory of a store; ``str()`` is for the terminal, `to_dict` for JSON.
+
+    Attributes
+    ----------
+    path : Path
+        The store.
+    rows, bytes, shards : int
+        Distinct images, and what holds their features.
+    widths : dict of str to int
+        Columns of each layer that was asked for.
+    riding : dict of str to int
+        Columns of each layer that is kept beside these and read only by name.
+    key : StoreKey
+        What the features depend on.
+    listings : tuple of ListingInfo
+        The recorded datasets.
+    """
 
     path: Path
     rows: int
     bytes: int
     shards: int
     widths: Mapping[str, int]
+    riding: Mapping[str, int]
     key: StoreKey
     listings: tuple[ListingInfo, ...]
 
@@ -49,11 +66,11 @@ class StoreInfo:
         return {**asdict(self), "path": str(self.path), "digest": self.key.digest}
 
     def __str__(self) -> str:
-        layers = ", ".join(f"{layer} ({width})" for layer, width in self.widths.items())
         lines = [
             f"{self.path}: {self.rows:,} rows x {sum(self.widths.values()):,} features, "
             f"{self.bytes / MEBIBYTE:,.1f} MiB in {self.shards} {'shard' if self.shards == 1 else 'shards'}",
-            f"  layers         {layers}",
+            f"  layers         {_told(self.widths)}",
+            *([f"  riding along   {_told(self.riding)}: read only by name"] if self.riding else []),
             f"  network        {self.key.network}",
             f"  weights        {self.key.weights}",
             f"  preprocessing  {self.key.preprocessing}",
@@ -61,6 +78,10 @@ class StoreInfo:
             f"  precision      {self.key.precision}",
         ]
         return "\n".join(lines + [f"  dataset        {listing}" for listing in self.listings])
+
+
+def _told(widths: Mapping[str, int]) -> str:
+    return ", ".join(f"{layer} ({width})" for layer, width in widths.items())
 
 
 @dataclass(frozen=True)

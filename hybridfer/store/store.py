@@ -41,6 +41,8 @@ class FeatureStore(ReadableStore):
         What the features depend on.
     widths : dict of str to int
         Columns of each layer, in order.
+    riding : dict of str to int
+        Columns of each layer that is kept beside these and read only by name.
 
     Raises
     ------
@@ -67,7 +69,13 @@ class FeatureStore(ReadableStore):
     """
 
     @classmethod
-    def create(cls, path: str | os.PathLike[str], key: StoreKey, widths: Mapping[str, int]) -> FeatureStore:
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        key: StoreKey,
+        widths: Mapping[str, int],
+        riding: Mapping[str, int] | None = None,
+    ) -> FeatureStore:
         """Make a store, or open the one that is there when it holds the same kind of features.
 
         Any number of processes may create one store at once, and a creation that was killed is finished by the next.
@@ -80,6 +88,9 @@ class FeatureStore(ReadableStore):
             What the features depend on.
         widths : mapping of str to int
             Columns of each of the key's layers.
+        riding : mapping of str to int, optional
+            Columns of the last of the key's layers instead, where nobody asked for them: `load` and `get` give them only by
+            name. It is settled when the store is made; of one that is there it changes nothing.
 
         Returns
         -------
@@ -92,14 +103,12 @@ class FeatureStore(ReadableStore):
             If there is a store of other features, with a sentence for each field that differs, or a folder of
             other things.
         """
-        folder, wanted = Path(path), Manifest.of(key, widths)
+        folder, wanted = Path(path), Manifest.of(key, widths, riding or {})
         if not (folder / NAME).exists():
             lay_out(folder, wanted)
-        found = read_manifest(folder)
-        if found != wanted:
+        if differing := read_manifest(folder).difference(wanted):
             raise StoreError(
-                f"{folder} holds other features and was left as it is. {'. '.join(found.difference(wanted))}. "
-                "Choose another --store."
+                f"{folder} holds other features and was left as it is. {'. '.join(differing)}. Choose another --store."
             )
         return cls(folder)
 
@@ -112,8 +121,8 @@ class FeatureStore(ReadableStore):
         ----------
         digests : ndarray of shape (n,), dtype "S16"
             Which images.
-        features : ndarray of shape (n, n_features), dtype float32
-            Their features, all finite.
+        features : ndarray of shape (n, d), dtype float32
+            Their whole rows: the columns of all layers, all finite.
 
         Returns
         -------
@@ -235,7 +244,7 @@ class FeatureStore(ReadableStore):
 
     def _require_features(self, digests: Digests, features: Features) -> None:
         """Refuse features that do not fit the digests or the store."""
-        expected = (len(digests), self.n_features)
+        expected = (len(digests), self._manifest.width)
         got = getattr(features, "dtype", None), np.shape(features)
         if got != (np.float32, expected):
             raise StoreError(f"features must be float32 of shape {expected}; got {got[0]} of shape {got[1]}.")
@@ -243,7 +252,7 @@ class FeatureStore(ReadableStore):
         if not finite.all():
             row, column = np.argwhere(~finite)[0]
             raise StoreError(
-                f"features must be finite; row {row} is {features[row, column]} in {self.feature_names[column]}. "
+                f"features must be finite; row {row} is {features[row, column]} in {self._manifest.column_name(column)}. "
                 "Check the network's weights, or compute in a wider precision."
             )
 

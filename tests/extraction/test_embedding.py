@@ -24,14 +24,14 @@ def images():
 
 def test_copies_within_and_across_blocks_are_embedded_once(images, sums):
     copied = np.concatenate([images, images[::-1], images[:7], images[:7]])
-    store = MemoryStore(1)
+    store = MemoryStore(KEY, 1)
     digests = embed_missing(blocks_of(copied, 20), store, sums)
     assert len(sums.seen) == len(set(sums.seen)) == 50
     assert np.array_equal(store.get(digests)[:, 0], copied.sum(axis=(1, 2), dtype=np.float32))
 
 
 def test_only_absent_rows_are_embedded(images, sums):
-    store = MemoryStore(1)
+    store = MemoryStore(KEY, 1)
     embed_missing(blocks_of(images[10:30]), store, sums)
     sums.batches.clear()
     embed_missing(blocks_of(images), store, sums)
@@ -53,12 +53,12 @@ def test_rows_are_sealed_lot_by_lot_while_later_images_wait(images, sums, tmp_pa
 
 
 def test_lots_hold_full_batches_however_the_blocks_are_cut(images, sums):
-    embed_missing(blocks_of(images, 3), MemoryStore(1), sums)
+    embed_missing(blocks_of(images, 3), MemoryStore(KEY, 1), sums)
     assert [len(batch) for batch in sums.batches] == [16, 16, 16, 2]
 
 
 def test_no_images_give_no_digests(sums):
-    assert embed_missing(iter(()), MemoryStore(1), sums).shape == (0,)
+    assert embed_missing(iter(()), MemoryStore(KEY, 1), sums).shape == (0,)
 
 
 @pytest.mark.parametrize("failing", [0, 3], ids=["first lot", "last lot"])
@@ -73,11 +73,11 @@ def test_an_error_of_the_writing_thread_surfaces(images, sums, failing):
             return super().append(digests, features)
 
     with pytest.raises(OSError, match="No space left"):
-        embed_missing(blocks_of(images), Full(1), sums)
+        embed_missing(blocks_of(images), Full(KEY, 1), sums)
 
 
 def test_threads_that_share_a_memory_store_embed_each_image_once(images, sums):
-    store, wrong = MemoryStore(1), []
+    store, wrong = MemoryStore(KEY, 1), []
 
     def slow_embed(batch, embed=sums.embed):
         time.sleep(0.01)
@@ -126,3 +126,21 @@ def test_a_lock_is_given_back_when_the_work_fails(tmp_path):
         raise ZeroDivisionError
     with FileLock(store.path / "embedding.lock", timeout=0):
         pass
+
+
+def test_of_more_layers_than_the_store_keeps_only_its_own_are_written(images, sums):
+    embed = sums.embed
+    sums.embed = lambda batch: {"logits": np.zeros((len(batch), 7), dtype=np.float32), **embed(batch)}
+    store = MemoryStore(KEY, 1)
+    digests = embed_missing(blocks_of(images), store, sums)
+    assert np.array_equal(store.get(digests)[:, 0], images.sum(axis=(1, 2), dtype=np.float32))
+
+
+@pytest.mark.parametrize(("progress", "told"), [(True, [30, 60, 90]), (False, [])])
+def test_without_a_terminal_a_message_tells_now_and_then_how_far_it_is(images, sums, caplog, monkeypatch, progress, told):
+    caplog.set_level("INFO", logger="hybridfer")
+    seconds = iter(range(0, 1000, 4))
+    monkeypatch.setattr("hybridfer.extraction.progress.time.monotonic", lambda: next(seconds))
+    embed_missing(blocks_of(images, 5), MemoryStore(KEY, 1), sums, total=50, progress=progress)
+    shares = [message.partition(" of 50 images")[0] for message in caplog.messages]
+    assert shares == [f"embedded {share}%: {share // 2}" for share in told]

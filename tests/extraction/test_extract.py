@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from hybridfer import FeatureStore, extract_features, make_faces
-from hybridfer.errors import DatasetError, RecipeError, StoreError
-from hybridfer.extraction import default_store_path, store_key
-from hybridfer.networks import Embedder, load_network
+from hybridfer.errors import DatasetError, RecipeError, StoreError, WeightsError
+from hybridfer.extraction import default_store_path, layer_widths, store_key
+from hybridfer.extraction import extract as extract_module
+from hybridfer.networks import Embedder, Preprocessing, load_network
+from hybridfer.recipes import FeatureRecipe
 
 # Runs in a process of its own, which kills itself in the middle: of a forward pass, or of sealing a lot.
 KILLED = """
@@ -129,7 +131,7 @@ def test_unnamed_stores_of_different_features_lie_apart(faces, weights, other_we
     assert first != second
     assert first.parent == second.parent == own_home / "stores"
     network = load_network(weights)
-    assert first == default_store_path(store_key(network, Embedder(network, ["embedding"])), "tiny")
+    assert first == default_store_path(store_key(network, Embedder(network, ["embedding", "logits"])), "tiny")
 
 
 @pytest.mark.parametrize("mistake", [{"source": "nowhere.zip"}, {"layers": ["embeding"]}, {"weights": "no.safetensors"}])
@@ -200,3 +202,93 @@ def test_a_network_of_ones_own_embeds_into_a_store(tmp_path):
     with torch.inference_mode():
         expected = module[:3](torch.as_tensor(faces.images, dtype=torch.float32)[:, None] / 255).numpy()
     np.testing.assert_allclose(X, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_logits_ride_along_and_are_read_by_name(faces, weights, tmp_path):
+    store = extract(faces, tmp_path / "s.store", weights).store
+    X, _ = store.load(layers="logits")
+    expected = Embedder(load_network(weights), ["logits"]).embed(faces.images)["logits"]
+    np.testing.assert_allclose(X, expected, atol=1e-5)
+    assert store.load()[0].shape == (60, 128)
+
+
+@pytest.mark.parametrize("layers", ["logits", ["embedding", "logits"], ["logits", "embedding"]])
+def test_logits_that_are_asked_for_are_read_unasked(faces, weights, tmp_path, layers):
+    store = extract(faces, tmp_path / "s.store", weights, layers=layers).store
+    assert list(store.widths) == [layers] if isinstance(layers, str) else layers
+    assert store.riding == {}
+
+
+def former_store(path, network, layers=("embedding",)):
+    """A store as they were made before logits rode along."""
+    return FeatureStore.create(path, store_key(network, Embedder(network, layers)), layer_widths(network, layers))
+
+
+def test_a_store_that_was_written_without_logits_is_gone_on_with_as_it_is(faces, weights, tmp_path):
+    former_store(tmp_path / "s.store", load_network(weights))
+    assert extract(faces.subset(slice(40)), tmp_path / "s.store", weights).embedded == 40
+    extraction = extract(faces, tmp_path / "s.store", weights)
+    assert (extraction.embedded, extraction.store.riding) == (20, {})
+    assert extraction.store.load(split="test")[0].shape[1] == 128
+
+
+def test_a_store_without_logits_is_still_refused_for_other_features(faces, weights, other_weights, tmp_path):
+    former_store(tmp_path / "s.store", load_network(weights))
+    with pytest.raises(StoreError, match="weights: the store holds"):
+        extract(faces, tmp_path / "s.store", other_weights)
+
+
+def test_a_recipe_that_trains_names_both_ways_to_its_weights(faces, tmp_path):
+    for recipe in ("tiny", FeatureRecipe(name="mine", network="compact")):
+        with pytest.raises(WeightsError, match=r"(?s)hybridfer train DATA.*hybridfer benchmark DATA"):
+            extract_features(faces, recipe, store=tmp_path / "s.store", progress=False)
+    assert not (tmp_path / "s.store").exists()
+
+
+def test_what_names_no_features_is_told_the_way(faces):
+    with pytest.raises(RecipeError, match=r"got a Sequential.*load_network"):
+        extract_features(faces, nn.Sequential(nn.Flatten()))
+
+
+def own_colour_network(**options):
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 7))
+    return load_network(module, layers=["2"], name="nets/mine", **options)
+
+
+def test_a_network_of_ones_own_with_three_channels_sees_grey_images_in_each(faces, tmp_path, own_home):
+    network = own_colour_network(preprocessing=Preprocessing(channels=3))
+    grey = extract_features(faces, network, progress=False).store
+    assert grey.path.parent == own_home / "stores"
+    colour = replace(faces, images=np.repeat(faces.images[..., None], 3, axis=-1))
+    np.testing.assert_allclose(
+        extract_features(colour, network, store=tmp_path / "c.store", progress=False).store.load()[0], grey.load()[0]
+    )
+
+
+def test_a_network_that_cannot_take_what_it_says_is_told_before_anything_is_made(faces, tmp_path):
+    with pytest.raises(RecipeError, match=r"nets/mine cannot take an image of 48 x 48 x 1.*channels=3"):
+        extract_features(faces, own_colour_network(), store=tmp_path / "s.store", progress=False)
+    assert not (tmp_path / "s.store").exists()
+
+
+def test_it_is_told_at_the_start_what_the_store_holds_already(faces, archive, weights, tmp_path, caplog):
+    caplog.set_level("INFO", logger="hybridfer")
+    path = tmp_path / "s.store"
+    for source in (faces.subset(slice(40)), faces, faces):
+        extract(source, path, weights)
+    extract(archive, path, weights, on_error="skip")
+    assert caplog.messages == [
+        f"embedding 40 images (store: {path})",
+        f"embedding 60 images (store: {path}); 40 of them are in it already",
+        f"all 60 images are in {path} already",
+        f"embedding 12 images (store: {path}), which holds 60 rows already",
+    ]
+
+
+@pytest.mark.parametrize("image_size", [None, 96])
+def test_a_backbone_with_published_weights_sees_images_of_the_recipes_size(monkeypatch, image_size):
+    given = []
+    monkeypatch.setattr(extract_module, "network_preprocessing", lambda _name, sides: Preprocessing(sides, 3))
+    monkeypatch.setattr(extract_module, "load_network", lambda *_, preprocessing, **__: given.append(preprocessing))
+    extract_module.network_of(FeatureRecipe(name="any", network="timm:any", weights="hub", image_size=image_size))
+    assert given == [image_size and Preprocessing((image_size, image_size), 3)]

@@ -20,7 +20,7 @@ def rows(start, stop):
 
 
 def test_rows_come_back_in_the_order_asked_for():
-    store = MemoryStore(1)
+    store = MemoryStore(key("a"), 1)
     assert store.append(digests(0, 5), rows(0, 5)) == 5
     assert store.append(digests(3, 9), rows(3, 9)) == 4
     wanted = np.array([7, 0, 7, 4])
@@ -29,7 +29,7 @@ def test_rows_come_back_in_the_order_asked_for():
 
 
 def test_rows_stay_with_their_images_when_threads_write_at_once():
-    store = MemoryStore(1)
+    store = MemoryStore(key("a"), 1)
 
     def write(start):
         for first in range(start, start + 400, 4):
@@ -70,6 +70,6 @@ def test_a_store_that_outgrows_the_memory_alone_begins_anew():
 
 @pytest.mark.parametrize("width", [1, 7])
 def test_bytes_are_those_of_the_features(width):
-    store = MemoryStore(width)
+    store = MemoryStore(key("a"), width)
     store.append(digests(0, 6), np.zeros((6, width), dtype=np.float32))
     assert store.nbytes == 6 * width * 4

@@ -34,6 +34,12 @@ def store(tmp_path: Path, key: StoreKey) -> FeatureStore:
 
 
 @pytest.fixture
+def riding(tmp_path: Path, key: StoreKey) -> FeatureStore:
+    """A store of conv3 in which embedding rides along."""
+    return FeatureStore.create(tmp_path / "riding.store", key, {"conv3": 3}, {"embedding": 5})
+
+
+@pytest.fixture
 def filled(store: FeatureStore, rows: Callable) -> FeatureStore:
     """A store of 30 images in three shards, with one dataset of two splits."""
     for start in (0, 10, 20):

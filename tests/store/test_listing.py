@@ -171,3 +171,40 @@ def test_a_listings_digest_depends_on_every_part(rows):
     for place, change in enumerate(changed):
         found.add(Listing.of(*parts[:place], change, *parts[place + 1 :]).digest)
     assert len(found) == 7
+
+
+def carved(filled, rows, order=slice(None), **changes):
+    """The dataset of the filled store, with validation carved from train, in another order."""
+    digests, _ = rows(0, 30)
+    names = np.array([f"{number:02}.png" for number in range(30)])
+    splits = np.array(["train"] * 15 + ["validation"] * 5 + ["test"] * 10)
+    given = {"labels": np.arange(30)[order] % 2, "splits": splits[order], "names": names[order], "source": "faces.zip"}
+    record(filled, digests[order], **{**given, **changes})
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)], ids=["same order", "reversed"])
+def test_of_one_dataset_the_finer_splits_count_so_that_train_is_without_validation(filled, rows, order):
+    carved(filled, rows, order)
+    features = rows(0, 30)[1]
+    for split, part in (("train", slice(15)), ("validation", slice(15, 20)), ("test", slice(20, 30))):
+        X, y = filled.load(split=split)
+        np.testing.assert_array_equal(X, features[part][order])
+        np.testing.assert_array_equal(y, (np.arange(30)[part] % 2)[order])
+    whole = next(item.digest for item in filled.listings() if "validation" not in item.splits)
+    assert len(filled.load(split="train", source=whole)[0]) == 20
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"labels": np.zeros(30, dtype=np.int64)},
+        {"names": [f"other {number}" for number in range(30)]},
+        {"classes": ("sad", "happy")},
+        {"splits": ["train"] * 25 + ["test"] * 5},
+    ],
+    ids=["labels", "names", "classes", "splits that overlap"],
+)
+def test_datasets_that_differ_in_more_than_finer_splits_ask_for_a_source(filled, rows, changes):
+    carved(filled, rows, **changes)
+    with pytest.raises(StoreError, match="several recorded datasets fit"):
+        filled.load(split="train")

@@ -81,3 +81,60 @@ def test_shards_that_lost_their_key_are_not_adopted(filled, key):
     (filled.path / NAME).unlink()
     with pytest.raises(StoreError, match="shards but no"):
         FeatureStore.create(filled.path, key, filled.widths)
+
+
+# what stores were written with before any layer could ride along
+FORMER = """{
+  "format": 1,
+  "key": {
+    "weights": "abababababababababababababababababababababababababababababababab",
+    "network": "compact",
+    "preprocessing": "{\\"size\\":48}",
+    "layers": [
+      "conv3",
+      "embedding"
+    ],
+    "views": "single",
+    "precision": "fp32"
+  },
+  "widths": [
+    3,
+    5
+  ],
+  "digest": "2994319477732f8ff020261aebec65d4c63a8245b6bd6fbd2da58b451752d98b",
+  "checksum": "a7207879d5cb363a47f692cad96b97de708be5c138c3ca351f6c2a8b34f40a31"
+}
+"""
+
+
+def test_a_store_that_was_written_before_layers_rode_along_is_read_and_written_alike(store):
+    assert (store.path / NAME).read_text() == FORMER
+    (store.path / NAME).write_text(FORMER)
+    former = FeatureStore(store.path)
+    assert (former.widths, former.riding) == ({"conv3": 3, "embedding": 5}, {})
+
+
+def test_any_changed_byte_of_a_key_file_with_riding_layers_is_refused(riding, flip):
+    file = riding.path / NAME
+    whole = file.read_bytes()
+    assert json.loads(whole)["format"] == 2
+    for offset in range(whole.index(b"widths"), len(whole), 3):
+        flip(file, offset)
+        with pytest.raises(StoreError):
+            FeatureStore(riding.path)
+        file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("names", [["conv3"], ["conv3", "embedding"], ["logits"], "embedding", None, [7], [["embedding"]]])
+def test_hostile_riding_layers_are_refused(riding, names):
+    file = riding.path / NAME
+    file.write_text(json.dumps({**json.loads(file.read_text()), "riding": names}, indent=2) + "\n")
+    with pytest.raises(StoreError):
+        FeatureStore(riding.path)
+
+
+def test_only_the_last_layers_ride_along_and_never_all(tmp_path, key):
+    for widths, riding in (({"embedding": 5}, {"conv3": 3}), ({}, {"conv3": 3, "embedding": 5})):
+        with pytest.raises(StoreError, match="riding must be the last of"):
+            FeatureStore.create(tmp_path / "new", key, widths, riding)
+    assert not (tmp_path / "new").exists()

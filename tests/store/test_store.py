@@ -224,6 +224,7 @@ def test_info_counts_rows_shards_and_classes(filled):
     text = str(info)
     assert "30 rows x 8 features" in text
     assert "conv3 (3), embedding (5)" in text
+    assert "riding" not in text
     assert "faces.zip" in text
 
 
@@ -255,3 +256,44 @@ def test_reading_a_store_never_imports_torch(filled):
     program += "; heavy = {'torch', 'sklearn', 'scipy', 'xgboost', 'pandas'}; print(heavy & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_layers_that_ride_along_are_read_only_by_name(riding, rows):
+    digests, features = rows(0, 10)
+    riding.append(digests, features)
+    riding.record(digests, np.zeros(10, int), ["train"] * 10, ["x"] * 10, ("happy",), "faces.zip")
+    for store in (riding, FeatureStore(riding.path)):
+        assert (store.widths, store.riding, store.n_features) == ({"conv3": 3}, {"embedding": 5}, 3)
+        assert store.feature_names == ["conv3_0", "conv3_1", "conv3_2"]
+        np.testing.assert_array_equal(store.load(split="train")[0], features[:, :3])
+        np.testing.assert_array_equal(store.get(digests), features[:, :3])
+        np.testing.assert_array_equal(store.load(layers=["conv3", "embedding"])[0], features)
+        np.testing.assert_array_equal(store.load(layers="embedding")[0], features[:, 3:])
+
+
+def test_what_rides_along_is_settled_when_a_store_is_made_and_makes_no_other_rows(riding, filled, rows):
+    digests, _ = rows(0, 10)
+    again = FeatureStore.create(riding.path, filled.key, filled.widths)
+    assert again.riding == {"embedding": 5}
+    assert again.key.digest == filled.key.digest
+    assert FeatureStore.create(filled.path, riding.key, riding.widths, riding.riding).riding == {}
+    assert riding.merge(filled) == 30
+    assert riding.get(digests).shape == (10, 3)
+    assert riding.verify().ok
+
+
+def test_whole_rows_are_appended_where_layers_ride_along(riding, rows):
+    digests, features = rows(0, 5)
+    with pytest.raises(StoreError, match=r"float32 of shape \(5, 8\)"):
+        riding.append(digests, features[:, :3].copy())
+    features[2, 6] = np.nan
+    with pytest.raises(StoreError, match="row 2 is nan in embedding_3"):
+        riding.append(digests, features)
+
+
+def test_info_tells_what_is_read_and_what_rides_along(riding, rows):
+    riding.append(*rows(0, 5))
+    text, told = str(riding.info()), riding.info().to_dict()
+    assert "5 rows x 3 features" in text
+    assert "layers         conv3 (3)\n  riding along   embedding (5): read only by name" in text
+    assert (told["widths"], told["riding"]) == ({"conv3": 3}, {"embedding": 5})
