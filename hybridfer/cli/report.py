@@ -20,13 +20,14 @@ from .options import check_writable, json_option
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the page goes: DIR itself, or ./comparison for several.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace a page that stands in --out.")
 @json_option
-def report(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
+def report(folders: tuple[Path, ...], out: Path | None, overwrite: bool, as_json: bool) -> None:
     """Render the page of a benchmark again from what is in DIR, or lay the runs of several DIRs side by side.
 
     Of one DIR, the page, its figures, report.md and the tables are written again; report.json, predictions and gallery are
-    only read. Of several, comparison.html shows mean and standard deviation over the runs; all must be scored on the same
-    test images.
+    only read. Of several, comparison.html shows means and deviations over the runs and tests each head against softmax; the
+    table is also written as JSON, CSV and LaTeX. Runs on other images, or of CNNs trained otherwise, are shown apart.
     """
     missing = [str(folder) for folder in folders if not (folder / "report.json").is_file()]
     if missing:
@@ -34,29 +35,41 @@ def report(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
             f"There is no report.json in {', '.join(missing)}. Name folders that hybridfer benchmark --out wrote."
         )
     if len(folders) == 1:
-        _render_again(folders[0], out or folders[0], as_json)
+        _render_again(folders[0], out or folders[0], overwrite, as_json)
     else:
-        _lay_side_by_side(folders, out or Path("comparison"), as_json)
+        _lay_side_by_side(folders, out or Path("comparison"), overwrite, as_json)
 
 
-def _render_again(folder: Path, out: Path, as_json: bool) -> None:
+def _render_again(folder: Path, out: Path, overwrite: bool, as_json: bool) -> None:
     """Write what people read of one run."""
     from ..evaluation.report import BenchmarkReport
     from ..reporting.folder import write_readable
 
+    # a run's own page is made of its report, so that nothing is lost there
+    if out.resolve() != folder.resolve():
+        _check_free(out, "report.html", overwrite)
     check_writable(out)
     read = BenchmarkReport.read(folder)
     write_readable(read, out)
     click.echo(read.to_json().rstrip() if as_json else f"{out / 'report.html'}: {read.verdict}")
 
 
-def _lay_side_by_side(folders: tuple[Path, ...], out: Path, as_json: bool) -> None:
+def _lay_side_by_side(folders: tuple[Path, ...], out: Path, overwrite: bool, as_json: bool) -> None:
     """Write the page of several runs, and print its table."""
-    from .. import json_layout
-    from ..reporting.several import SeveralRuns, comparison_text, write_comparison
+    from ..reporting.several import SeveralRuns
+    from ..reporting.several_page import write_comparison
+    from ..reporting.several_tables import comparison_json
+    from ..reporting.several_text import comparison_text
 
-    runs = SeveralRuns.read(folders)
+    _check_free(out, "comparison.html", overwrite)
     check_writable(out)
+    runs = SeveralRuns.read(folders)
     path = write_comparison(runs, out)
-    click.echo(json_layout.to_json(json_layout.plain(runs.rows)).rstrip() if as_json else comparison_text(runs))
-    click.echo(f"\n{path}", err=True)
+    click.echo(comparison_json(runs).rstrip() if as_json else comparison_text(runs))
+    click.echo(f"\n{path} shows it all; beside it are comparison.json, comparison.csv and comparison.tex", err=True)
+
+
+def _check_free(folder: Path, name: str, overwrite: bool) -> None:
+    """Refuse to write over a page that stands there, unless asked to."""
+    if (folder / name).exists() and not overwrite:
+        raise HybridferError(f"{folder} holds a {name} already. Choose another --out, or replace it with --overwrite.")

@@ -1,0 +1,188 @@
+"""Several runs side by side as one page, with its figures and tables as files beside it."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from hybridfer.evaluation import wording
+from hybridfer.files import write_aside
+from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value, word
+from hybridfer.reporting.document import Document, Drawing, Part, Section
+from hybridfer.reporting.page import FIGURES_NAME, write_figures
+from hybridfer.reporting.several import RepeatedCNN, RepeatedRow, SeveralRuns
+from hybridfer.reporting.several_figures import run_panels
+from hybridfer.reporting.several_leads import Lead
+from hybridfer.reporting.several_repeats import Repeat
+from hybridfer.reporting.several_tables import comparison_csv, comparison_json, comparison_latex
+from hybridfer.reporting.several_words import (
+    about_deviation,
+    about_test,
+    lead_and_deviation,
+    mean_and_deviation,
+    verdict,
+    warnings,
+)
+
+PAGE_NAME = "comparison.html"
+JSON_NAME = "comparison.json"
+CSV_NAME = "comparison.csv"
+LATEX_NAME = "comparison.tex"
+_FILES = (
+    (JSON_NAME, "everything on this page with the figures of each run, for programs"),
+    (f"{CSV_NAME}, {LATEX_NAME}", "the table for a spreadsheet and for LaTeX"),
+    ("figures/", "each figure as SVG and as PNG of 300 dots an inch, on white"),
+)
+# enough of a digest to tell two weights apart at a glance; comparison.json has all of it
+_DIGEST_LENGTH = 8
+
+
+def write_comparison(runs: SeveralRuns, folder: str | Path) -> Path:
+    """Write comparison.html with its figures in figures/, and the table as comparison.json, .csv and .tex.
+
+    Parameters
+    ----------
+    runs : SeveralRuns
+        What to show.
+    folder : str or Path
+        Created where it is missing; earlier files of these names are replaced.
+
+    Returns
+    -------
+    Path
+        The page, which is written last: where it stands, what is beside it is whole.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    panels = list(run_panels(runs))
+    svgs = write_figures(panels, folder / FIGURES_NAME)
+    drawings: dict[str | None, list[Drawing]] = defaultdict(list)
+    for panel, svg in zip(panels, svgs, strict=True):
+        drawings[panel.feature].append(Drawing.of(panel, svg))
+    for name, text in (
+        (JSON_NAME, comparison_json(runs)),
+        (CSV_NAME, comparison_csv(runs)),
+        (LATEX_NAME, comparison_latex(runs)),
+        (PAGE_NAME, _document(runs, drawings).to_html()),
+    ):
+        write_aside(folder / name, text.encode())
+    return folder / PAGE_NAME
+
+
+def _document(runs: SeveralRuns, drawings: Mapping[str | None, Sequence[Drawing]]) -> Document:
+    """Word the page."""
+    sources = dict.fromkeys(report.dataset.source for report in runs.reports)
+    versions = dict.fromkeys(report.environment.hybridfer for report in runs.reports)
+    commands = tuple((name, report.command) for name, report in zip(runs.names, runs.reports, strict=True))
+    return Document(
+        kicker="Runs side by side",
+        title=wording.listed(list(sources)),
+        warnings=warnings(runs),
+        # no line ends within an equation
+        verdict=verdict(runs).replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"),
+        byline=_byline(runs),
+        footer=f"Made from reports of hybridfer {wording.listed(list(versions))}. It loads nothing and sends nothing.",
+        sections=(
+            Section("table", "Mean and deviation", tuple(_comparisons(runs, drawings))),
+            Section("runs", "The runs", (Part(tables=(_run_table(runs.cnns),)), Part("Commands", facts=commands))),
+            Section("files", "The files beside this page", (Part(facts=_FILES),)),
+        ),
+    )
+
+
+def _comparisons(runs: SeveralRuns, drawings: Mapping[str | None, Sequence[Drawing]]) -> Iterator[Part]:
+    """A table and its figures for each CNN, and what p-values and deviations mean."""
+    several = len(runs.cnns) > 1
+    for cnn in runs.cnns:
+        table = _comparison_table(cnn)
+        yield Part(cnn.name if several else "", cnn.apart, tables=(table,), drawings=tuple(drawings.get(cnn.name, ())))
+    notes = tuple(note for note in (about_test(runs.rows), about_deviation(runs.cnns)) if note)
+    if notes:
+        yield Part("How to read it", lines=notes)
+
+
+def _byline(runs: SeveralRuns) -> str:
+    """What was scored on what, in numbers."""
+    first = runs.reports[0].dataset
+    if len({repeat.conditions["test images"] for cnn in runs.cnns for repeat in cnn.repeats}) > 1:
+        return f"{len(runs.reports)} runs, scored on different test images."
+    text = f"{len(runs.reports)} runs, scored on the same {wording.count(first.n_test, 'test image')} ({first.test_split})"
+    left = first.n_test - first.twins
+    return f"{text}, {left:,} of them without a twin in train or validation." if first.twins else f"{text}."
+
+
+def _comparison_table(cnn: RepeatedCNN) -> Table:
+    """Mean and deviation of each row, and its lead over softmax."""
+    twins = any(repeat.report.dataset.twins for repeat in cnn.repeats)
+    columns = (
+        word("pipeline"),
+        Column("accuracy", "%"),
+        Column("vs softmax", "points, 95 %"),
+        Column("p", "Holm"),
+        Column("ahead in", "runs"),
+        Column("runs"),
+        *([Column("whole split", "accuracy, %")] if twins else []),
+    )
+    caption = (
+        f"{cnn.name}: mean ± standard deviation over the runs. Accuracy on the test split"
+        f"{' without its twins' if twins else ''}; bold: better than softmax at p below 0.05 after Holm's correction."
+    )
+    return Table(caption, columns, tuple(_row_cells(row, twins) for row in cnn.rows), sortable=True)
+
+
+def _row_cells(row: RepeatedRow, twins: bool) -> tuple[Cell, ...]:
+    """One row of the table."""
+    strong = row.lead is not None and row.lead.is_better
+    return (
+        Cell(row.pipeline, strong=strong),
+        _mean_cell(row.twin_free, strong),
+        *_lead_cells(row.lead, strong),
+        number(len(row.folders)),
+        *([_mean_cell(row.whole)] if twins else []),
+    )
+
+
+def _lead_cells(lead: Lead | None, strong: bool) -> tuple[Cell, Cell, Cell]:
+    """The comparison with softmax: points, p-value, and runs in which the head is ahead."""
+    if lead is None:
+        return Cell(NONE), Cell(NONE), Cell(NONE)
+    interval = wording.points_interval(lead.points_interval)
+    points = Cell(lead_and_deviation(lead), interval, lead.mean, strong)
+    return points, p_value(lead.p_holm, strong), number(lead.ahead)
+
+
+def _mean_cell(accuracies: Sequence[float], strong: bool = False) -> Cell:
+    """A mean with its deviation."""
+    if not accuracies:
+        return Cell(NONE)
+    return Cell(mean_and_deviation(accuracies), value=statistics.fmean(accuracies), strong=strong)
+
+
+def _run_table(cnns: Sequence[RepeatedCNN]) -> Table:
+    """Each CNN of each run: seeds, weights, and when it was made."""
+    columns = (
+        word("folder"),
+        word("CNN"),
+        Column("seed", "of the CNN"),
+        Column("seed", "of the heads"),
+        word("weights"),
+        Column("epochs"),
+        word("made"),
+    )
+    rows = tuple(_run_cells(cnn, repeat) for cnn in cnns for repeat in cnn.repeats)
+    return Table("The runs. Weights are named by the first digits of their digest.", columns, rows, sortable=True)
+
+
+def _run_cells(cnn: RepeatedCNN, repeat: Repeat) -> tuple[Cell, ...]:
+    """One CNN of one run."""
+    return (
+        Cell(repeat.folder),
+        Cell(cnn.name),
+        Cell("not told") if repeat.run.training_seed is None else number(repeat.run.training_seed),
+        number(repeat.report.seed),
+        Cell(repeat.run.weights_digest[:_DIGEST_LENGTH]),
+        number(repeat.run.epochs),
+        Cell(repeat.report.created.partition("+")[0].replace("T", " ")),
+    )

@@ -1,0 +1,140 @@
+"""Several runs side by side as page, tables and figures."""
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from hybridfer.reporting.figures.style import ACCENT, COUNTER
+from hybridfer.reporting.several import SeveralRuns
+from hybridfer.reporting.several_figures import run_panels, runs_by_line
+from hybridfer.reporting.several_page import write_comparison
+from hybridfer.reporting.several_tables import comparison_csv, comparison_json, comparison_latex
+from hybridfer.reporting.several_text import comparison_text
+from hybridfer.reporting.several_words import verdict
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def runs(make_report) -> SeveralRuns:
+    """Two comparable runs, and one of a CNN trained for fewer epochs whose makers have odd names."""
+    heads = {"compact": {"svm-rbf": (0.5, 0.03), "knn": (0.1, 0.16)}, "model_f": {"logistic": (0.06, 0.04)}}
+    report = make_report(n=400, n_twins=40, heads=heads)
+    reports = [
+        replace(
+            report,
+            seed=seed,
+            features=tuple(replace(run, weights_digest=f"{seed:064d}", training_seed=70 + seed) for run in report.features),
+        )
+        for seed in range(3)
+    ]
+    short = replace(reports[2], features=tuple(replace(run, epochs=2) for run in reports[2].features))
+    return SeveralRuns(("a", "b", HOSTILE), (reports[0], reports[1], short))
+
+
+@pytest.fixture(scope="module")
+def folder(runs, tmp_path_factory):
+    return write_comparison(runs, tmp_path_factory.mktemp("comparison")).parent
+
+
+def test_the_page_shows_every_row_of_every_cnn_and_run(runs, folder):
+    html = (folder / "comparison.html").read_text(encoding="utf-8")
+    assert html.count("<tr>") == len(runs.cnns) + len(runs.rows) + 1 + 3 * 2
+    for row in runs.rows:
+        assert row.pipeline in html
+    for told in ("compact (2)", "stands apart", "71", ">+", "Holm", "t test whose variance", "epochs 2 (the others: 40)"):
+        assert told in html
+    assert verdict(runs).partition(" (")[0] in html
+
+
+def test_names_from_elsewhere_stay_text(folder):
+    html = (folder / "comparison.html").read_text(encoding="utf-8")
+    assert HOSTILE not in html
+    assert "&lt;img src=x" in html
+
+
+def test_figures_are_written_for_papers_and_each_has_its_own_name(runs, folder):
+    names = sorted(path.name for path in (folder / "figures").iterdir())
+    assert len(names) == 2 * 2 * len(runs.cnns)
+    assert "runs-1-compact.svg" in names
+    assert "leads-2-compact-2.png" in names
+
+
+def test_csv_and_json_hold_the_numbers_of_the_rows(runs, folder):
+    lines = list(csv.DictReader(io.StringIO((folder / "comparison.csv").read_text())))
+    told = json.loads((folder / "comparison.json").read_text())
+    assert comparison_csv(runs) == (folder / "comparison.csv").read_text()
+    assert comparison_json(runs) == (folder / "comparison.json").read_text()
+    assert [row["pipeline"] for row in told["rows"]] == [line["pipeline"] for line in lines]
+    for row, line, values in zip(runs.rows, lines, told["rows"], strict=True):
+        assert float(line["twin_free_accuracy"]) == pytest.approx(sum(row.twin_free) / len(row.twin_free))
+        assert values["seeds"] == list(row.seeds)
+        if row.lead is None:
+            assert line["vs_softmax_p_holm"] == ""
+            assert values["lead"] is None
+        else:
+            assert float(line["vs_softmax_p_holm"]) == values["lead"]["p_holm"] == row.lead.p_holm
+            assert values["lead"]["points"] == list(row.lead.points)
+    assert told["cnns"][0]["runs"][1]["cnn_seed"] == 71
+    assert told["cnns"][1]["conditions"]["epochs"] == "2"
+    assert told["warnings"]
+
+
+def test_latex_is_a_tabular_whose_lines_have_all_columns(runs):
+    text = comparison_latex(runs)
+    body = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {line.count("&") for line in body} == {7}
+    assert len(body) == 1 + len(runs.rows)
+    assert r"model\_f" in text
+    assert text.count(r"\midrule") == len(runs.cnns)
+    bold = [row.name for row in runs.rows if row.lead is not None and row.lead.is_better]
+    assert bold == ["svm-rbf on compact", "svm-rbf on compact (2)"]
+    assert [line.count(r"{\bfseries") for line in body if "bfseries" in line] == [8, 8]
+    assert all(line.startswith("%") for line in text.splitlines()[: text.splitlines().index(body[0]) - 2])
+
+
+@pytest.mark.parametrize("width", [50, 80, 100])
+def test_the_terminal_table_fits_the_window(runs, width):
+    text = comparison_text(runs, width=width, colour=False)
+    assert max(map(len, text.splitlines())) <= width
+    assert "vs softmax" in text
+    assert ("whole %" in text) == (width > 50)
+
+
+def test_the_terminal_tells_seeds_winners_and_what_stands_apart(runs):
+    text = comparison_text(runs, width=100, colour=False)
+    assert text.startswith("warning: compact of ")
+    assert "  seeds of the CNN: 70, 71; of the heads: 0, 1" in text
+    starred = re.findall(r"^\* (\S+)", text, re.MULTILINE)
+    assert starred == [row.pipeline for row in runs.rows if row.lead is not None and row.lead.is_better]
+    assert "\x1b" not in text
+    assert "\x1b" in comparison_text(runs, width=100, colour=True)
+
+
+def test_runs_of_one_line_do_not_hide_each_other_and_means_stand_beside_the_axes():
+    ax = runs_by_line(Figure().subplots(), ["softmax", "knn"], [[60.0, 60.0, 60.0], [61.0]], signed=False)
+    heights = ax.collections[0].get_offsets()[:, 1]
+    assert len(set(heights.tolist())) == 3
+    assert max(heights) < 0.5
+    assert len(ax.lines) == 1  # the stroke of a mean, which one run has not
+    assert [text.get_text() for text in ax.texts] == ["60.0", "61.0"]
+    assert {text.xy[0] for text in ax.texts} == {1}
+
+
+def test_softmax_is_orange_and_leads_are_drawn_from_nothing(runs):
+    accuracies, leads = list(run_panels(runs))[:2]
+    (ax,) = accuracies.figure.axes
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    colours = [to_hex(dots.get_facecolor()[0]) for dots in ax.collections]
+    assert names[0] == "softmax"
+    assert colours == [COUNTER] + [ACCENT] * (len(names) - 1)
+    (ax,) = leads.figure.axes
+    assert "softmax" not in [label.get_text() for label in ax.get_yticklabels()]
+    assert any(list(line.get_xdata()) == [0, 0] for line in ax.lines)
+    assert "svm-rbf +" in leads.alt
