@@ -15,10 +15,10 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from hybridfer import CNNFeaturizer, FeatureRecipe, FeatureStore, make_faces
+from hybridfer import CNNFeaturizer, FeatureRecipe, FeatureStore, extract_features, make_faces
 from hybridfer.digest import image_digests
 from hybridfer.errors import RecipeError, StoreError, WeightsError
-from hybridfer.extraction import MEMORY
+from hybridfer.extraction import MEMORY, layer_widths, store_key
 from hybridfer.networks import Embedder, catalogue_network, save_network
 from hybridfer.training import CNNClassifier
 
@@ -165,7 +165,7 @@ def test_each_candidate_of_a_grid_over_layers_gets_a_store_of_its_own(copies):
     )
     GridSearchCV(pipeline, {"features__layers": ["conv2", ["conv2", "embedding"]]}, cv=3).fit(X, y)
     stores = [FeatureStore(path) for path in Path("shelf").iterdir()]
-    assert sorted(store.key.layers for store in stores) == [("conv2",), ("conv2", "embedding")]
+    assert sorted(tuple(store.widths) for store in stores) == [("conv2",), ("conv2", "embedding")]
     assert [len(store) for store in stores] == [60, 60]
 
 
@@ -296,6 +296,30 @@ def test_a_store_of_other_features_is_refused_with_the_field_that_differs(faces)
             featurizer.fit_transform(faces.images)
 
 
+def test_a_store_is_shared_with_an_extraction_of_the_same_features(faces, forward_passes):
+    stored = extract_features(faces, "tiny", weights=WEIGHTS, store="a.store", progress=False).store
+    features = CNNFeaturizer("tiny", weights=WEIGHTS, store="a.store").fit_transform(faces.images)
+    np.testing.assert_array_equal(features, stored.load()[0])
+    CNNFeaturizer("tiny", weights=WEIGHTS, store="b.store").fit_transform(faces.images)
+    assert extract_features(faces, "tiny", weights=WEIGHTS, store="b.store", progress=False).embedded == 0
+    assert sum(forward_passes) == 2 * 60
+
+
+def test_a_store_that_reads_other_layers_by_default_gives_those_asked_for(faces, forward_passes):
+    extract_features(faces, "tiny", weights=WEIGHTS, layers=["embedding", "logits"], store="a.store", progress=False)
+    featurizer = CNNFeaturizer("tiny", weights=WEIGHTS, store="a.store").fit(faces.images)
+    assert featurizer.transform(faces.images).shape == (60, len(featurizer.get_feature_names_out())) == (60, 128)
+    assert sum(forward_passes) == 60
+
+
+def test_a_store_that_was_written_without_logits_is_gone_on_with(faces):
+    network = catalogue_network("tiny")
+    embedder = Embedder(network, ["embedding"])
+    FeatureStore.create("a.store", store_key(network, embedder), layer_widths(network, ["embedding"]))
+    assert CNNFeaturizer("tiny", weights=WEIGHTS, store="a.store").fit_transform(faces.images).shape == (60, 128)
+    assert FeatureStore("a.store").riding == {}
+
+
 @pytest.mark.parametrize(
     ("changed", "error", "words"),
     [
@@ -308,6 +332,9 @@ def test_a_store_of_other_features_is_refused_with_the_field_that_differs(faces)
         ({"weights": "builtin"}, WeightsError, "no weights for 'tiny'"),
         ({"weights": 3}, RecipeError, "weights must be a name or the path"),
         ({"network": catalogue_network("tiny")}, RecipeError, "network must be a name or the path .* got a Network"),
+        ({"network": catalogue_network("tiny"), "weights": None}, RecipeError, "save_network.*run_benchmark"),
+        ({"network": catalogue_network("tiny").module}, RecipeError, "got a Sequential.*load_network"),
+        ({"network": 3, "weights": None}, RecipeError, "network must be a name or the path .* got a int"),
         ({"network": "compact"}, WeightsError, "holds weights of 'tiny'"),
         ({"weights": None, "training": "compact"}, RecipeError, "training must be a recipe of 'tiny'"),
     ],

@@ -43,6 +43,14 @@ def complete_pipeline(_context: click.Context, _parameter: click.Parameter, inco
     return _or_files({name: load_recipe("pipeline", name).description for name in list_recipes("pipeline")}, incomplete)
 
 
+def complete_network(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Give the networks of the catalogue that begin so."""
+    from ..networks import NETWORKS
+
+    rows = NETWORKS.values()
+    return [CompletionItem(row.name, help=row.source) for row in rows if row.name.startswith(incomplete)]
+
+
 def _or_files(described: dict[str, str], incomplete: str) -> list[CompletionItem]:
     begun = [CompletionItem(name, help=text) for name, text in described.items() if name.startswith(incomplete)]
     return begun or [CompletionItem(incomplete, type="file")]

@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import HybridferError
+from ..suggestion import nearest
 
 log = logging.getLogger("hybridfer")
 
@@ -51,6 +52,14 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         return getattr(importlib.import_module(f".{name}", __package__), name)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is named, or say which one was meant."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            near = nearest(name, COMMANDS)
+            ctx.fail(f"There is no command {name!r}; " + (f"did you mean {near!r}?" if near else "--help lists them."))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from .completion import complete_feature, complete_network
 from .options import check_writable, dataset_options, device_options, json_option, reading
 
 
@@ -16,8 +17,12 @@ from .options import check_writable, dataset_options, device_options, json_optio
     "  hybridfer train fer2013.zip --network model_f -o model_f.safetensors --resume",
 )
 @click.argument("data")
-@click.option("--network", help="Train this network by the shipped recipe of the same name.")
-@click.option("-f", "--features", help="Train by this feature recipe (a name or a file) instead.")
+@click.option(
+    "--network", shell_complete=complete_network, help="Train this network by the shipped recipe of the same name."
+)
+@click.option(
+    "-f", "--features", shell_complete=complete_feature, help="Train by this feature recipe (a name or a file) instead."
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Weights file.")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--batch-size", type=click.IntRange(1), help="Instead of the recipe's.")

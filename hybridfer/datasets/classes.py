@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hybridfer.errors import DatasetError
+from hybridfer.suggestion import nearest
 
 #: The classes of FER2013 in the integer order of Kaggle's csv: 0 is angry, 6 is neutral.
 FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -101,6 +102,7 @@ def select_classes(wanted: str | Iterable[str], known: tuple[str, ...]) -> tuple
     chosen = {name: by_key.get(class_key(normalise_class(name))) for name in names}
     unknown = [name for name, match in chosen.items() if match is None]
     if unknown or not names:
-        got = ", ".join(unknown) or "none"
-        raise DatasetError(f"Classes must be among {', '.join(known)}; got {got}.")
+        near = nearest(unknown[0], known) if unknown else None
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise DatasetError(f"Classes must be among {', '.join(known)}; got {', '.join(unknown) or 'none'}.{hint}")
     return order_classes(match for match in chosen.values() if match is not None)

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from ..errors import RecipeError
 from ..recipes import FeatureRecipe, PipelineRecipe, load_recipe
-from ..recipes.suggestion import suggest
+from ..suggestion import suggest
 from .table import SCALERS, build_estimator
 
 

@@ -13,7 +13,7 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, PowerTransformer, St
 from sklearn.svm import SVC, LinearSVC
 
 from ..errors import RecipeError, require
-from ..recipes.suggestion import suggest
+from ..suggestion import suggest
 from .encoded import EncodedClassifier
 from .softmax import SoftmaxHead
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ..errors import RecipeError
 from ..recipes.problems import describe_problems
-from ..recipes.suggestion import suggest
+from ..suggestion import suggest
 from .axes import Axis, Choices, NumberList, Range
 from .space import Axes, SearchSpace
 

@@ -11,8 +11,8 @@ from ..networks import check_arguments, find_architecture, summarise_network
 from ..recipes import FeatureRecipe, TrainingRecipe
 from ..recipes.grid import Name, Scalar
 from ..recipes.problems import describe_problems
-from ..recipes.suggestion import suggest
 from ..recipes.table import RecipeTable
+from ..suggestion import suggest
 from .axes import Axis
 
 if TYPE_CHECKING:

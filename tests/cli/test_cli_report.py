@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,12 +50,38 @@ def test_a_page_without_a_gallery_goes_where_out_says(run, folder, workplace):
 
 
 def test_runs_are_laid_side_by_side(run, made, folder, workplace):
-    made[0].write(workplace / "again")
+    replace(made[0], seed=1).write(workplace / "again")
     result = run("report", folder, workplace / "again")
     assert result.exit_code == 0
-    assert "0, 0" in result.stdout
+    assert "of the heads: 0, 1" in result.stdout
     assert "± 0.0" in result.stdout
-    assert (workplace / "comparison" / "comparison.html").exists()
+    assert "share the weights of quick" in result.stdout
+    for name in ("comparison.html", "comparison.json", "comparison.csv", "comparison.tex", "figures/runs-1-quick.png"):
+        assert (workplace / "comparison" / name).exists()
+    told = json.loads(run("report", folder, workplace / "again", "--out", "other", "--json").stdout)
+    assert [(row["pipeline"], row["seeds"]) for row in told["rows"]] == [("softmax", [0, 1]), ("logistic", [0, 1])]
+
+
+def test_a_comparison_is_replaced_only_when_asked_to(run, made, folder, workplace):
+    replace(made[0], seed=1).write(workplace / "again")
+    (workplace / "comparison").mkdir()
+    page = workplace / "comparison" / "comparison.html"
+    page.write_text("another")
+    result = run("report", folder, workplace / "again")
+    assert result.exit_code == 1
+    assert "comparison holds a comparison.html already" in result.stderr
+    assert page.read_text() == "another"
+    assert run("report", folder, workplace / "again", "--overwrite").exit_code == 0
+    assert page.read_text() != "another"
+
+
+def test_the_page_of_another_run_is_replaced_only_when_asked_to(run, folder, workplace):
+    (workplace / "other").mkdir()
+    (workplace / "other" / "report.html").write_text("another")
+    result = run("report", folder, "--out", "other")
+    assert result.exit_code == 1
+    assert "other holds a report.html already" in result.stderr
+    assert (workplace / "other" / "report.html").read_text() == "another"
 
 
 def test_a_folder_without_a_report_is_named(run, folder, workplace):
@@ -73,7 +101,7 @@ def test_a_damaged_report_is_told_without_a_traceback(run, folder, text):
     assert not (folder / "report.html").exists()
 
 
-def test_runs_on_other_test_images_are_not_averaged(run, folder, workplace):
+def test_runs_on_other_test_images_are_shown_apart(run, folder, workplace):
     other = run_benchmark(
         make_faces(210, random_state=1),
         FeatureRecipe(name="quick", network="tiny", training={"max_epochs": 1}),
@@ -83,5 +111,8 @@ def test_runs_on_other_test_images_are_not_averaged(run, folder, workplace):
     )
     other.write(workplace / "other")
     result = run("report", folder, workplace / "other")
-    assert result.exit_code == 1
-    assert "different test images" in result.stderr
+    assert result.exit_code == 0
+    told = " ".join(result.stdout.split())
+    assert f"quick of {workplace / 'other'} stands apart as quick (2): test images" in told
+    assert "±" not in told
+    assert "the exact McNemar test" in told

@@ -326,7 +326,8 @@ def test_a_file_of_another_kind_is_not_recognised(tmp_path, content):
         ({"on_error": "ignore"}, "on_error must be among raise, skip"),
         ({"test_split": "none"}, "test_split must be among"),
         ({"n_jobs": 0}, "n_jobs must be at least 1"),
-        ({"classes": "bored"}, "Classes must be among"),
+        ({"classes": "bored"}, r"Classes must be among .*; got bored\.$"),
+        ({"classes": "sad,hapy"}, "got hapy. Did you mean 'happy'?"),
     ],
 )
 def test_a_wrong_option_is_told(tree, options, what):
