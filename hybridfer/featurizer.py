@@ -46,14 +46,14 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     network : str or path
-        A name that `hybridfer.list_networks` gives, or ``"timm:"`` and the name of a model of timm, or a weights file. A
-        module of your own is no parameter: give what `hybridfer.load_network` makes of it to `hybridfer.extract_features`
-        or `hybridfer.run_benchmark`.
-    weights : "builtin", "hub", path or None
-        The weights in the wheel; a weights file that ``hybridfer train`` wrote; for a model of timm ``"hub"``, which
-        downloads its published weights, or the path of a state dict of it; or None to train the network in `fit`,
-        which needs labels. Such a training is remembered on disk by the content of the fold: a grid over the head's
-        parameters trains once per fold.
+        A name that `hybridfer.list_networks` gives; or ``"timm:"`` and the name of a model of timm; or ``"ensemble"``; or a
+        weights file. A module of your own is no parameter: give what `hybridfer.load_network` makes of it to
+        `hybridfer.extract_features` or `hybridfer.run_benchmark`.
+    weights : "builtin", "hub", path, sequence of names and paths, or None
+        The weights in the wheel; or a weights file that ``hybridfer train`` wrote. For a model of timm ``"hub"``, which
+        downloads its published weights, or the path of a state dict of it. For an ensemble its members, each the name of
+        weights in the wheel or a weights file. None trains the network in `fit`, which needs labels; such a training is
+        remembered on disk by the content of the fold: a grid over the head's parameters trains once per fold.
     layers : str or sequence of str
         Layers to put side by side. Maps are averaged over their area.
     views : {"single", "flip", "ten-crop"}
@@ -113,7 +113,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         self,
         network: str = "compact",
         *,
-        weights: str | os.PathLike[str] | None = "builtin",
+        weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = "builtin",
         layers: str | Sequence[str] = "embedding",
         views: Literal["single", "flip", "ten-crop"] = "single",
         device: str = "auto",
@@ -283,16 +283,25 @@ def _check_names(network: object, weights: object) -> None:
             "'a.safetensors') and give that path. Give what load_network makes of a module of your own to "
             "extract_features(images, network) or run_benchmark(images, network)."
         )
-    for name, value in (("network", network), ("weights", weights)):
-        if not isinstance(value, str | os.PathLike) and not (name == "weights" and value is None):
-            raise RecipeError(f"{name} must be a name or the path of a weights file; got a {type(value).__name__}.")
+    members = weights if isinstance(weights, list | tuple) else (weights,)
+    for name, values in (("network", (network,)), ("weights", () if weights is None else members)):
+        for value in values:
+            if not isinstance(value, str | os.PathLike):
+                raise RecipeError(f"{name} must be a name or the path of a weights file; got a {type(value).__name__}.")
 
 
-def _loaded(network: str | os.PathLike[str], weights: str | os.PathLike[str], image_size: int | None) -> Network:
-    """Load a network once per process for each state of its file."""
+def _loaded(
+    network: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    image_size: int | None,
+) -> Network:
+    """Load a network once per process for each state of its files."""
     if image_size is not None and not is_backbone(network):
         raise RecipeError(f"image_size is for models of timm; {network} takes the size that its weights were trained at.")
-    return _load(os.fspath(network), os.fspath(weights), image_size, _changed(network), _changed(weights))
+    if isinstance(weights, str | os.PathLike):
+        return _load(os.fspath(network), os.fspath(weights), image_size, _changed(network), _changed(weights))
+    members = tuple(os.fspath(member) for member in weights)
+    return _load(os.fspath(network), members, image_size, *map(_changed, members))
 
 
 def _changed(file: str | os.PathLike[str]) -> tuple[int, int] | None:
@@ -305,6 +314,6 @@ def _changed(file: str | os.PathLike[str]) -> tuple[int, int] | None:
 
 
 @lru_cache(maxsize=8)
-def _load(network: str, weights: str, image_size: int | None, *changed: tuple[int, int] | None) -> Network:
+def _load(network: str, weights: str | tuple[str, ...], image_size: int | None, *changed: tuple[int, int] | None) -> Network:
     preprocessing = None if image_size is None else network_preprocessing(network, (image_size, image_size))
     return load_network(network, weights=weights, preprocessing=preprocessing)

@@ -172,8 +172,8 @@ def network_of(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None = N
     WeightsError
         If they cannot be had; a recipe that trains has none.
     """
-    weights = weights or recipe.weights
-    if weights is None:
+    chosen = weights or recipe.weights
+    if chosen is None:
         raise WeightsError(
             f"There are no weights for {recipe.name!r}: the recipe trains {recipe.network}, and an extraction does not. "
             f"Run: hybridfer train DATA -f RECIPE -o {recipe.network}.safetensors, and give that file as weights. Or run: "
@@ -183,7 +183,7 @@ def network_of(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None = N
     if is_backbone(recipe.network) and recipe.image_size is not None:
         # for weights that were published with a size of their own; a weights file of ours brings its preprocessing
         preprocessing = network_preprocessing(recipe.network, (recipe.image_size, recipe.image_size))
-    return load_network(recipe.network, weights=weights, preprocessing=preprocessing)
+    return load_network(recipe.network, weights=chosen, preprocessing=preprocessing)
 
 
 def check_features(features: object) -> None:

@@ -13,7 +13,7 @@ from ..digest import DIGEST
 from ..errors import RecipeError
 from .network import Network
 
-NAME = "ensemble"
+ENSEMBLE = "ensemble"
 
 
 class Ensemble(nn.Module):
@@ -81,7 +81,7 @@ def ensemble_network(networks: Sequence[Network]) -> Network:
         _check_member(network, networks[0])
     trained_on = np.unique(np.concatenate([network.trained_on for network in networks]))
     return Network(
-        name=NAME,
+        name=ENSEMBLE,
         module=Ensemble(networks).eval(),
         layers={"embedding": "embedding", "logits": "logits"},
         preprocessing=networks[0].preprocessing,

@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..errors import WeightsError
+from ..errors import RecipeError, WeightsError
 from .backbones import is_backbone
 from .catalogue import NETWORKS, find_architecture
+from .ensemble import ENSEMBLE, ensemble_network
 from .network import Network, catalogue_network, own_network
 from .preprocessing import Preprocessing
 from .pretrained import HUB, pretrained_network, read_state_dict
@@ -27,7 +28,7 @@ def load_network(
     network: str | os.PathLike[str] | nn.Module,
     layers: Sequence[str] | Mapping[str, str] | None = None,
     *,
-    weights: str | os.PathLike[str] | None = "builtin",
+    weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = "builtin",
     preprocessing: Preprocessing | None = None,
     name: str | None = None,
     classes: Sequence[str] = (),
@@ -37,16 +38,17 @@ def load_network(
     Parameters
     ----------
     network : str, path or torch.nn.Module
-        A name that `list_networks` gives; or ``"timm:"`` and the name of any model of timm; or a weights file that
-        ``hybridfer train`` wrote; or your own module, which takes float32 (n, channels, h, w) and returns logits.
+        A name that `list_networks` gives; or ``"timm:"`` and the name of any model of timm; or ``"ensemble"``; or a weights
+        file that ``hybridfer train`` wrote; or your own module, which takes float32 (n, channels, h, w) and returns logits.
     layers : sequence of str, or mapping of str to str
         For your own module: dotted paths of the submodules to offer as layers, or public names for them. The last is also
         called ``"embedding"``, the module's output ``"logits"``.
-    weights : "builtin", "hub", path or None
+    weights : "builtin", "hub", path, sequence of names and paths, or None
         For a name: the weights in the wheel, a weights file, or None for untrained. For a backbone of timm also ``"hub"``,
         which downloads what was published for it unless it is in the cache, and the path of a state dict of that model: a
-        plain feature extractor then, which knows no classes. For your own module: None keeps the weights it has, and so
-        does ``"builtin"``; a path loads a weights file, or a ``.pt`` file with a state dict.
+        plain feature extractor then, which knows no classes. For an ensemble: its members, each by the name of weights in
+        the wheel or a weights file; ``"builtin"`` is all of the wheel's. For your own module: None keeps the weights it
+        has, and so does ``"builtin"``; a path loads a weights file, or a ``.pt`` file with a state dict.
     preprocessing : Preprocessing, optional
         For your own module, a name with ``weights=None``, or a backbone without a weights file, which brings its own.
     name, classes : str, sequence of str
@@ -74,6 +76,10 @@ def load_network(
     >>> network.widths
     {'1': 16, '2': 16, 'embedding': 16, 'logits': 7}
     """
+    if network == ENSEMBLE:
+        return ensemble_network([_member(member) for member in _members(weights)])
+    if weights is not None and not isinstance(weights, str | os.PathLike):
+        raise RecipeError(f"several weights make an {ENSEMBLE!r}; {network!r} takes those of one network.")
     if isinstance(network, nn.Module):
         return _own(network, layers or (), weights, preprocessing, name, classes)
     if is_backbone(network) and weights is not None and weights != "builtin" and not is_weights_file(weights):
@@ -99,6 +105,21 @@ def builtin_networks() -> tuple[str, ...]:
 def _is_name(network: str | os.PathLike[str]) -> bool:
     known = is_backbone(network) or str(network) in NETWORKS
     return known or not (Path(network).suffix or Path(network).exists())
+
+
+def _members(weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None) -> Sequence[str | os.PathLike[str]]:
+    if weights == "builtin":
+        return builtin_networks()
+    if weights is None or isinstance(weights, str | os.PathLike):
+        raise RecipeError(f"an {ENSEMBLE} takes a sequence of weights, one of each member; got {weights!r}.")
+    return weights
+
+
+def _member(weights: str | os.PathLike[str]) -> Network:
+    if str(weights) not in builtin_networks():
+        return network_from_weights(weights)
+    with as_file(files(SHIPPED) / f"{weights}.safetensors") as path:
+        return network_from_weights(path)
 
 
 def _builtin(network: str) -> Traversable:

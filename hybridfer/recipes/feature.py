@@ -14,6 +14,7 @@ from .table import RecipeTable
 
 UnitFraction = Annotated[float, Field(ge=0.0, le=1.0)]
 ProperFraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Weights = Annotated[str, Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -184,10 +185,10 @@ class FeatureRecipe(RecipeTable):
         Name of a network in the catalogue; or ``"timm:"`` and the name of a model of timm, as in ``"timm:resnetv2_50"``.
     network_arguments : dict of str to a number, a string or a truth value
         The network's own arguments; ``hybridfer networks`` and the error about a wrong one name them.
-    weights : str or None
+    weights : str, tuple of str, or None
         ``"builtin"``, the path of a weights file (relative to the recipe's own file), or None to train by ``training``. Of a
         model of timm also ``"hub"``, which downloads its published weights, or the path of a state dict of its own: nothing
-        is trained then, and there is no softmax.
+        is trained then. Of ``network = "ensemble"`` its members: names of weights in the wheel and weights files.
     layers : tuple of str
         The layers to embed, each once; their columns are put side by side in this order.
     views : {"single", "flip", "ten-crop"}
@@ -219,7 +220,7 @@ class FeatureRecipe(RecipeTable):
     source: str = ""
     network: Annotated[str, Field(min_length=1)] = "compact"
     network_arguments: dict[Name, Scalar] = Field(default_factory=dict)
-    weights: Annotated[str, Field(min_length=1)] | None = None
+    weights: Weights | Annotated[tuple[Weights, ...], Field(strict=False, min_length=2)] | None = None
     # a list is the only sequence that TOML has
     layers: Annotated[
         tuple[Annotated[str, Field(strict=True, min_length=1)], ...],

@@ -145,9 +145,17 @@ def _read(kind: RecipeKind, file: Traversable, folder: Path | None) -> FeatureRe
 
 
 def _start_from(folder: Path, table: Any, key: str) -> None:
-    """Let the path under a key of a table start from a folder; what is no path stays."""
-    if isinstance(table, dict) and isinstance(table.get(key), str) and table[key] not in NO_PATHS:
-        table[key] = str(folder / table[key])
+    """Let the paths under a key of a table start from a folder; what is no path stays."""
+    found = table.get(key) if isinstance(table, dict) else None
+    if isinstance(found, str):
+        table[key] = _from_folder(folder, found)
+    # of an ensemble's members, a word without a suffix is a name of weights in the wheel
+    elif isinstance(found, list) and all(isinstance(member, str) for member in found):
+        table[key] = [_from_folder(folder, member) if Path(member).suffix else member for member in found]
+
+
+def _from_folder(folder: Path, path: str) -> str:
+    return path if path in NO_PATHS else str(folder / path)
 
 
 def _parse(file: Traversable) -> dict[str, Any]:

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
+from sklearn.base import clone
 from torch import nn
 
-from hybridfer.errors import RecipeError
-from hybridfer.networks import Embedder, Preprocessing, catalogue_network, load_network
+from hybridfer import CNNFeaturizer, extract_features, make_faces, run_benchmark
+from hybridfer.errors import RecipeError, WeightsError
+from hybridfer.networks import Embedder, Preprocessing, catalogue_network, load_network, save_network
 from hybridfer.networks.ensemble import ensemble_network
+from hybridfer.recipes import load_recipe
 
 
 @pytest.fixture
@@ -80,3 +83,40 @@ def test_members_that_do_not_go_together_are_refused(members):
     own = load_network(nn.Sequential(nn.Flatten(), nn.Linear(2304, 7)), ["0"], name="mine")
     with pytest.raises(RecipeError, match="mine is none"):
         ensemble_network([first, own])
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A second network beside the one in the wheel."""
+    path = tmp_path / "second.safetensors"
+    shipped = load_network("compact")
+    second = catalogue_network("tiny", preprocessing=shipped.preprocessing)
+    save_network(replace(second, classes=shipped.classes), path)
+    return path
+
+
+def test_members_are_named_as_weights_in_the_wheel_or_files(saved):
+    both = load_network("ensemble", weights=["compact", saved])
+    assert both.widths == {"embedding": 224 + 128, "logits": 7}
+    assert len(both.trained_on) == len(load_network("compact").trained_on)
+    with pytest.raises(RecipeError, match="sequence of weights, one of each member; got None"):
+        load_network("ensemble", weights=None)
+    with pytest.raises(RecipeError, match="several weights make an 'ensemble'; 'compact' takes those of one"):
+        load_network("compact", weights=["compact", saved])
+    with pytest.raises(WeightsError, match=r"nowhere\.safetensors"):
+        load_network("ensemble", weights=["compact", "nowhere.safetensors"])
+
+
+def test_a_recipe_names_members_from_its_own_folder_and_everything_takes_it(saved, tmp_path):
+    recipe = tmp_path / "both.toml"
+    recipe.write_text('network = "ensemble"\nweights = ["compact", "second.safetensors"]\n')
+    assert load_recipe("feature", recipe).weights == ("compact", str(saved))
+    faces = make_faces(30, random_state=0)
+    X, _ = extract_features(faces, recipe, store=tmp_path / "a.store", progress=False).store.load()
+    featurizer = CNNFeaturizer.from_recipe(recipe, store=tmp_path / "a.store").fit(faces.images)
+    np.testing.assert_array_equal(clone(featurizer).fit(faces.images).transform(faces.images), X)
+    assert featurizer.transform(faces.images).shape == (30, 352)
+    assert featurizer.embedder_.images_embedded == 0
+    report = run_benchmark(faces, recipe, "knn", search="off", verbose=0)
+    assert [row.pipeline for row in report.rows] == ["softmax", "knn"]
+    assert report.features[0].parameters == load_network("compact").parameters + 98_535
