@@ -16,10 +16,12 @@ from hybridfer.audit import AuditReport, audit_dataset
 from hybridfer.datasets import Dataset, read_dataset
 from hybridfer.errors import RecipeError
 from hybridfer.evaluation.embedded import Embedded, embed_splits
-from hybridfer.evaluation.feature_run import FeatureRun
+from hybridfer.evaluation.feature_run import FeatureRun, Origin
 from hybridfer.evaluation.fitting import Tuning, finish_head
 from hybridfer.evaluation.gallery import Gallery
-from hybridfer.evaluation.leaks import find_leaks
+from hybridfer.evaluation.given import GivenNetwork
+from hybridfer.evaluation.leaks import NetworkLeaks, find_leaks
+from hybridfer.evaluation.missing_classes import find_missing_classes
 from hybridfer.evaluation.plan import Features, Pipelines, Plan, load_features, load_heads
 from hybridfer.evaluation.prediction import Key, Prediction
 from hybridfer.evaluation.predictions import PredictionTable
@@ -30,6 +32,8 @@ from hybridfer.evaluation.subgroups import read_groups
 from hybridfer.evaluation.summary import describe_protocol, summarise
 from hybridfer.evaluation.twins import twin_mask
 from hybridfer.heads.search import Refit, Strategy
+from hybridfer.recipes import FeatureRecipe
+from hybridfer.training import remembered_path
 
 log = logging.getLogger("hybridfer")
 
@@ -138,8 +142,9 @@ def run_benchmark(
     by_column = {} if table is None else table.of_images(test.names)
     twins = twin_mask(test.digests, np.concatenate([splits.digests("train"), splits.digests("validation")]))
     summary = summarise(splits, twins, read_seconds, dropped)
-    for leak in find_leaks(summary, ()):
-        log.warning("%s", leak)
+    known = [NetworkLeaks.of(name, network, splits, twins) for name, network in plan.load_networks()]
+    for warning in (*find_leaks(summary, known), *find_missing_classes(summary)):
+        log.warning("%s", warning)
     runs, predictions, projections = _embed_and_fit(plan, splits, twins, tuning, n_jobs, verbose)
     rows = compare_rows(
         test.labels,
@@ -184,6 +189,7 @@ def _embed_and_fit(
     """For each CNN in turn: train or load it, embed all images, and ask its softmax and each head about the test split."""
     runs, predictions, projections = [], {}, {}
     for recipe in plan.features:
+        origin = _origin(plan, recipe, splits)
         embedded = embed_splits(
             recipe,
             splits,
@@ -194,7 +200,7 @@ def _embed_and_fit(
             precision=plan.precision,
             verbose=verbose,
         )
-        runs.append(embedded.run)
+        runs.append(embedded.run.with_training(origin, embedded.network.training))
         if embedded.projection is not None:
             projections[recipe.name] = embedded.projection
         softmax = _softmax(embedded, splits)
@@ -205,6 +211,13 @@ def _embed_and_fit(
                 bar.set_description(f"fit {head.name} on {recipe.name}")
                 predictions[recipe.name, head.name] = finish_head(head, embedded, splits, tuning, n_jobs)
     return tuple(runs), predictions, projections
+
+
+def _origin(plan: Plan, recipe: FeatureRecipe, splits: Splits) -> Origin:
+    """Say where the weights of a recipe are about to come from."""
+    if plan.loads(recipe):
+        return "memory" if isinstance(recipe, GivenNetwork) else "file"
+    return "earlier run" if remembered_path(recipe, splits.dataset).exists() else "this run"
 
 
 def _softmax(embedded: Embedded, splits: Splits) -> Prediction | None:

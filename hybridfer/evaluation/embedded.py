@@ -15,20 +15,21 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from hybridfer.evaluation.feature_run import FeatureRun, find_restored_epoch, order_trained_counts, read_history
+from hybridfer.evaluation.given import GivenNetwork, network_behind
+from hybridfer.evaluation.leaks import NetworkLeaks
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.evaluation.projection import project
 from hybridfer.evaluation.splits import Splits
-from hybridfer.evaluation.twins import count_leak
-from hybridfer.extraction import default_store_path, extract_into, layer_widths, network_of, store_key
+from hybridfer.extraction import default_store_path, extract_into, layer_widths, open_store, store_key, with_riding
 from hybridfer.home import home
 from hybridfer.networks import (
     Embedder,
     Network,
-    Preprocessing,
     catalogue_network,
     choose_device,
     choose_precision,
     load_network,
+    network_preprocessing,
     save_network,
 )
 from hybridfer.recipes import FeatureRecipe
@@ -108,17 +109,16 @@ def embed_splits(
     """Train or load a recipe's network, and embed all images with it that the store lacks."""
     network, seconds = _network(recipe, splits, weights, device, verbose)
     # logits ride along, so that the softmax row comes from the very same pass as the features
-    layers = (*recipe.layers, *(("logits",) if "logits" not in recipe.layers else ()))
+    layers = with_riding(recipe.layers)
     embedder = Embedder(network, layers, views=recipe.views, device=device, precision=precision or recipe.precision)
-    key = store_key(network, embedder)
-    path = Path(store) if store is not None else default_store_path(key, recipe.name)
-    opened = FeatureStore.create(path, key, layer_widths(network, layers))
-    log.info("embedding %d images with %s (store: %s)", len(splits.dataset), recipe.name, path)
+    path = Path(store) if store is not None else default_store_path(store_key(network, embedder), recipe.name)
+    opened = open_store(path, network, embedder, recipe.layers, without_riding=False)
     extraction = extract_into(opened, splits.dataset, embedder, progress=bool(verbose))
     digests = {split: splits.digests(split) for split in ("train", "validation", "test")}
     features = {split: opened.get(wanted, recipe.layers) for split, wanted in digests.items()}
     projection, variance = project(features["test"])
     history = read_history(network.history)
+    seen = NetworkLeaks.of(recipe.name, network, splits, twins)
     run = FeatureRun(
         recipe=recipe.name,
         network=network.name,
@@ -133,8 +133,8 @@ def embed_splits(
         extract_seconds=extraction.seconds,
         images_per_second=extraction.embedded / extraction.seconds if extraction.embedded else None,
         forward_passes=extraction.embedded,
-        leak=count_leak(digests["test"], network.trained_on, twins) if len(network.trained_on) else None,
-        validation_leak=_validation_leak(network, digests["validation"], digests["train"]),
+        leak=seen.leak,
+        validation_leak=seen.validation_leak,
         history=history,
         restored_epoch=find_restored_epoch(history, network.training),
         trained_counts=order_trained_counts(network.training, network.classes, splits.dataset.classes),
@@ -153,21 +153,16 @@ def embed_splits(
 def check_recipe(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None, device: str, precision: str | None) -> None:
     """Find out before anything long begins whether a recipe's network, layers, device and precision can be had."""
     choose_precision(precision or recipe.precision, choose_device(device))
+    if isinstance(recipe, GivenNetwork):
+        recipe.check()
     if weights is not None or recipe.weights is not None:
-        network = network_of(recipe, weights)
+        network = network_behind(recipe, weights)
     else:
-        preprocessing = Preprocessing((recipe.image_size, recipe.image_size), 3 if recipe.colour else 1)
+        sides = None if recipe.image_size is None else (recipe.image_size, recipe.image_size)
+        preprocessing = network_preprocessing(recipe.network, sides, channels=3 if recipe.colour else 1)
         network = catalogue_network(recipe.network, preprocessing=preprocessing)
     for layer in recipe.layers:
         network.submodule(layer)
-
-
-def _validation_leak(network: Network, validation: NDArray[np.bytes_], train: NDArray[np.bytes_]) -> int | None:
-    """Count the validation images that the CNN learnt from; copies of train images are known to be in both."""
-    if network.watched is None:
-        return None
-    learnt = np.setdiff1d(network.trained_on, network.watched)
-    return int((np.isin(validation, learnt) & ~np.isin(validation, train)).sum())
 
 
 def _network(
@@ -175,12 +170,14 @@ def _network(
 ) -> tuple[Network, float | None]:
     """Load the network, or train it: a training that was done before is loaded, one that was interrupted goes on."""
     if weights is not None or recipe.weights is not None:
-        return network_of(recipe, weights), None
+        return network_behind(recipe, weights), None
     path = remembered_path(recipe, splits.dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     # of several benchmarks that need one training, one does it and the others wait
     with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
-        if not path.exists():
+        if path.exists():
+            log.info("training of %s found, not repeated (%s)", recipe.name, path)
+        else:
             log.info("training %s on %d images", recipe.name, int((splits.dataset.splits == "train").sum()))
             checkpoint = path.with_suffix(".checkpoint")
             trained = train_network(

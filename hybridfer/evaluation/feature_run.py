@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from hybridfer.evaluation.twins import Leak
+
+Origin = Literal["file", "memory", "earlier run", "this run"]
 
 # skorch's early stopping takes a loss for a better one from this fall on, relative to the best so far
 _LEAST_FALL = 1e-4
@@ -82,6 +84,13 @@ class FeatureRun:
     projection_variance : tuple of two floats, or None
         Shares of the test embeddings' variance along their first two principal components, on which
         `PredictionTable.projections` shows them; None where there are none.
+    weights_origin : {"file", "memory", "earlier run", "this run"} or None
+        Whether the weights were loaded from a file, given with a network, found as a training that an earlier run had
+        finished, or trained in this run; None in reports that do not say.
+    training_seed : int or None
+        The seed that the network was trained with; None where the weights do not say.
+    max_epochs : int or None
+        The most epochs that it was to be trained for; None where the weights do not say.
     """
 
     recipe: str
@@ -103,6 +112,22 @@ class FeatureRun:
     restored_epoch: int | None = None
     trained_counts: tuple[int, ...] | None = None
     projection_variance: tuple[float, float] | None = None
+    weights_origin: Origin | None = None
+    training_seed: int | None = None
+    max_epochs: int | None = None
+
+    def with_training(self, origin: Origin, training: Mapping[str, Any]) -> FeatureRun:
+        """Add where the weights came from, and the seed and the epochs of their training.
+
+        Parameters
+        ----------
+        origin : {"file", "memory", "earlier run", "this run"}
+            As the attribute `weights_origin`.
+        training : mapping of str to object
+            As in `hybridfer.networks.Network.training`.
+        """
+        seed, epochs = (_whole(training.get(name)) for name in ("random_state", "max_epochs"))
+        return replace(self, weights_origin=origin, training_seed=seed, max_epochs=epochs)
 
 
 def read_history(history: Sequence[Mapping[str, Any]]) -> tuple[Epoch, ...]:
@@ -200,3 +225,8 @@ def order_trained_counts(
 def _number(value: Any) -> float | None:
     """A finite number; None for all else."""
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _whole(value: Any) -> int | None:
+    """A whole number; None for all else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from hybridfer.errors import HybridferError, RecipeError
 from hybridfer.evaluation.embedded import Embedded, finished_folder
 from hybridfer.evaluation.finished import FinishedHeads
+from hybridfer.evaluation.grid_ends import find_grid_ends
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.evaluation.splits import Splits
 from hybridfer.evaluation.summary import SEARCH_WORDS
@@ -91,7 +92,7 @@ def finish_head(
                 f"{splits.dataset.source}: {error} Change its recipe, or leave it out by naming others with -p."
             ) from error
         finished.keep(identity, prediction)
-    return prediction
+    return replace(prediction, grid_ends=find_grid_ends(search_grid(recipe), prediction.best_params))
 
 
 def fit_head(recipe: PipelineRecipe, embedded: Embedded, splits: Splits, tuning: Tuning, n_jobs: int | None) -> Prediction:

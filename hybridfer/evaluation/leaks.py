@@ -3,14 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from hybridfer.evaluation.feature_run import FeatureRun
+import numpy as np
+from numpy.typing import NDArray
+
+from hybridfer.evaluation.splits import Splits
 from hybridfer.evaluation.summary import DatasetSummary
+from hybridfer.evaluation.twins import Leak, count_leak, count_validation_leak
+
+if TYPE_CHECKING:
+    from hybridfer.networks import Network
 
 _WARNING = "Do not trust this comparison:"
 
 
-def find_leaks(dataset: DatasetSummary, features: Iterable[FeatureRun]) -> tuple[str, ...]:
+class KnowsLeaks(Protocol):
+    """What is known of the images that a CNN was trained on; `FeatureRun` and `NetworkLeaks` are such."""
+
+    @property
+    def recipe(self) -> str:
+        """Name of the feature recipe."""
+
+    @property
+    def leak(self) -> Leak | None:
+        """Test images that the CNN was trained on; None where its weights do not say."""
+
+    @property
+    def validation_leak(self) -> int | None:
+        """Validation images that it was trained on; None where its weights do not say."""
+
+
+@dataclass(frozen=True)
+class NetworkLeaks:
+    """The images of a benchmark that a network was trained on, as `FeatureRun` tells of them.
+
+    Attributes
+    ----------
+    recipe : str
+        Name of the feature recipe.
+    leak : Leak or None
+        Test images; None where the weights do not say what they were trained on.
+    validation_leak : int or None
+        Validation images that are no copies of train images; None where the weights do not say.
+    """
+
+    recipe: str
+    leak: Leak | None
+    validation_leak: int | None
+
+    @classmethod
+    def of(cls, recipe: str, network: Network, splits: Splits, twins: NDArray[np.bool_]) -> NetworkLeaks:
+        """Count them; nothing needs to be embedded for it."""
+        test, validation, train = (splits.digests(split) for split in ("test", "validation", "train"))
+        return cls(
+            recipe,
+            count_leak(test, network.trained_on, twins) if len(network.trained_on) else None,
+            count_validation_leak(validation, train, network.trained_on, network.watched),
+        )
+
+
+def find_leaks(dataset: DatasetSummary, features: Iterable[KnowsLeaks]) -> tuple[str, ...]:
     """Word a warning for each way in which images of the test split, or of validation, were seen before.
 
     Heads have seen the twins, which do not decide; but where most of the test split are twins, it is no test split: training
@@ -20,7 +74,7 @@ def find_leaks(dataset: DatasetSummary, features: Iterable[FeatureRun]) -> tuple
     ----------
     dataset : DatasetSummary
         The images of the report.
-    features : iterable of FeatureRun
+    features : iterable of FeatureRun or NetworkLeaks
         The CNNs of the report.
 
     Returns

@@ -38,7 +38,7 @@ class Scores:
     accuracy_interval : tuple of two floats
         Wilson's 95 % interval.
     macro_f1 : float
-        Mean F1 over the classes that occur among the true ones.
+        Mean F1 over the classes that occur among the true ones; without an image a class has no F1.
     macro_f1_interval : tuple of two floats
         95 % percentile bootstrap interval.
     per_class : tuple of ClassScores
@@ -102,26 +102,53 @@ def score(
     (0.75, ((2, 0), (1, 1)), 1.0)
     """
     y, prediction = np.asarray(y), np.asarray(prediction)
-    _check_classes(y, prediction, len(classes))
-    labels = np.arange(len(classes))
-    precision, recall, f1, support = precision_recall_fscore_support(y, prediction, labels=labels, zero_division=0)
+    per_class = class_scores(y, prediction, classes)
     right = int(np.count_nonzero(y == prediction))
     return Scores(
         n=y.size,
         accuracy=right / y.size,
         accuracy_interval=wilson_interval(right, y.size),
-        macro_f1=float(f1[support > 0].mean()),
+        macro_f1=float(np.mean([one.f1 for one in per_class if one.support])),
         macro_f1_interval=bootstrap_macro_f1(y, prediction, len(classes), random_state=random_state),
-        per_class=tuple(
-            ClassScores(str(name), float(p), float(r), float(f), int(s))
-            for name, p, r, f, s in zip(classes, precision, recall, f1, support, strict=True)
-        ),
-        confusion=tuple(tuple(row) for row in confusion_matrix(y, prediction, labels=labels).tolist()),
+        per_class=per_class,
+        confusion=tuple(tuple(row) for row in confusion_matrix(y, prediction, labels=range(len(classes))).tolist()),
         calibration_error=None if probabilities is None else expected_calibration_error(y, probabilities),
         reliability=None if probabilities is None else reliability_bins(y, probabilities),
         # by the classes that were predicted, so that the curve ends at the accuracy: a few heads (an SVM with
         # probabilities fitted beside it) do not always predict what they say is most probable
         selective=None if probabilities is None else selective_curve(prediction == y, probabilities.max(axis=1)),
+    )
+
+
+def class_scores(y: ArrayLike, prediction: ArrayLike, classes: Sequence[str]) -> tuple[ClassScores, ...]:
+    """Score each class by itself.
+
+    Parameters
+    ----------
+    y, prediction, classes
+        As in `score`.
+
+    Returns
+    -------
+    tuple of ClassScores
+        In the order of the classes; 0 where there is nothing to divide by.
+
+    Raises
+    ------
+    ValueError
+        As in `score`.
+
+    Examples
+    --------
+    >>> [one.recall for one in class_scores([0, 0, 1, 1], [0, 0, 1, 0], ["happy", "sad"])]
+    [1.0, 0.5]
+    """
+    y, prediction = np.asarray(y), np.asarray(prediction)
+    _check_classes(y, prediction, len(classes))
+    columns = precision_recall_fscore_support(y, prediction, labels=np.arange(len(classes)), zero_division=0)
+    return tuple(
+        ClassScores(str(name), float(p), float(r), float(f), int(s))
+        for name, p, r, f, s in zip(classes, *columns, strict=True)
     )
 
 

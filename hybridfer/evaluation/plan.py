@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from hybridfer.datasets import Dataset
 from hybridfer.errors import RecipeError
 from hybridfer.evaluation.embedded import check_recipe
+from hybridfer.evaluation.given import GivenNetwork, name_networks, network_behind
+from hybridfer.extraction import check_features
 from hybridfer.heads import rehearse_recipe
+from hybridfer.networks import Network
 from hybridfer.recipes import FeatureRecipe, PipelineRecipe, expand_recipe, load_recipe
 
 Source = str | os.PathLike[str] | Dataset
-Features = str | os.PathLike[str] | FeatureRecipe
+Features = str | os.PathLike[str] | FeatureRecipe | Network
 Pipelines = str | os.PathLike[str] | PipelineRecipe
 Recipe = TypeVar("Recipe", Features, Pipelines)
 
@@ -39,7 +42,8 @@ class Plan:
     Raises
     ------
     RecipeError
-        If two recipes have one name, a weights file or a store is given to several, or epochs to none that is trained.
+        If two recipes have one name, a weights file or a store is given to several, a weights file to a network that was
+        given itself, or epochs to none that is trained.
     """
 
     features: tuple[FeatureRecipe, ...]
@@ -63,10 +67,21 @@ class Plan:
         if len(self.features) > 1 and (self.weights is not None or self.store is not None):
             names = [recipe.name for recipe in self.features]
             raise RecipeError(f"weights and store go with one feature recipe; got {names}.")
-        trained = [recipe.name for recipe in self.features if recipe.weights is None and self.weights is None]
-        if self.epochs is not None and not trained:
+        if self.weights is not None and any(isinstance(recipe, GivenNetwork) for recipe in self.features):
+            raise RecipeError("weights go with a feature recipe; a network that is given itself has its own.")
+        if self.epochs is not None and all(self.loads(recipe) for recipe in self.features):
             names = [recipe.name for recipe in self.features]
             raise RecipeError(f"epochs is for networks that are trained here; {names} load their weights.")
+
+    def loads(self, recipe: FeatureRecipe) -> bool:
+        """Whether the network of a recipe is loaded from a weights file, not trained."""
+        return self.weights is not None or recipe.weights is not None
+
+    def load_networks(self) -> Iterator[tuple[str, Network]]:
+        """Load the networks that are not trained, one after the other, each with the name of its recipe."""
+        for recipe in self.features:
+            if self.loads(recipe):
+                yield recipe.name, network_behind(recipe, self.weights)
 
     def rehearse(self) -> None:
         """Find out whether networks, layers, device and precision can be had, and fit each head on a few synthetic rows.
@@ -90,7 +105,12 @@ def load_features(
 ) -> tuple[FeatureRecipe, ...]:
     """Load the feature recipes that were named; without a name the one that suits the source.
 
-    Those that train do so for at most `epochs`, in the given precision; fp16 is none that anything is trained in.
+    Recipes that train do so for at most `epochs`, in the given precision. Networks are numbered where names repeat.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such recipe, or something is neither a recipe nor a network.
 
     Examples
     --------
@@ -98,12 +118,24 @@ def load_features(
     ['tiny']
     """
     asked = _several(features) or [_default_recipe(source)]
-    recipes = (member for recipe in asked for member in expand_recipe(load_recipe("feature", recipe)))
-    training_precision = None if precision == "fp16" else precision
-    return tuple(
-        recipe.retrained(max_epochs=epochs, precision=training_precision) if recipe.weights is None else recipe
-        for recipe in recipes
-    )
+    for one in asked:
+        check_features(one)
+    members = [[] if isinstance(one, Network) else expand_recipe(load_recipe("feature", one)) for one in asked]
+    names = [member.name for expanded in members for member in expanded]
+    networks = iter(name_networks([one for one in asked if isinstance(one, Network)], names))
+    recipes = (recipe for expanded in members for recipe in expanded or [next(networks)])
+    return tuple(as_trained_here(recipe, epochs, precision) if recipe.weights is None else recipe for recipe in recipes)
+
+
+def as_trained_here(recipe: FeatureRecipe, epochs: int | None = None, precision: str | None = None) -> FeatureRecipe:
+    """Change a recipe's training as a benchmark's options ask; fp16 is no precision that anything is trained in.
+
+    Examples
+    --------
+    >>> as_trained_here(load_recipe("feature", "tiny"), precision="bf16").training.precision
+    'bf16'
+    """
+    return recipe.retrained(max_epochs=epochs, precision=None if precision == "fp16" else precision)
 
 
 def load_heads(pipelines: Pipelines | Sequence[Pipelines]) -> tuple[PipelineRecipe, ...]:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer.evaluation.grid_ends import End
+
 #: A row's name: its feature recipe and its pipeline recipe.
 Key = tuple[str, str]
 
@@ -38,6 +40,8 @@ class Prediction:
         What the reader should know, such as a head that did not converge.
     validation_probabilities : ndarray of shape (m, k) or None
         The probabilities of the validation images, from a classifier that was not fitted on them; None where there is none.
+    grid_ends : mapping of str to {"smallest", "largest"}
+        The chosen parameters that are at an end of their grid, from `hybridfer.evaluation.grid_ends.find_grid_ends`.
 
     Raises
     ------
@@ -61,6 +65,7 @@ class Prediction:
     predict_seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     validation_probabilities: NDArray[np.floating] | None = None
+    grid_ends: Mapping[str, End] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.labels.ndim != 1 or not np.issubdtype(self.labels.dtype, np.integer):

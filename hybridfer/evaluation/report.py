@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import InstanceOf
 
@@ -15,6 +17,7 @@ from hybridfer.evaluation.environment import Environment
 from hybridfer.evaluation.feature_run import FeatureRun
 from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.leaks import find_leaks
+from hybridfer.evaluation.missing_classes import find_missing_classes
 from hybridfer.evaluation.predictions import ARRAYS_NAME, PredictionTable
 from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.summary import DatasetSummary, Protocol
@@ -38,6 +41,20 @@ def utc_now() -> str:
 
 
 @dataclass(frozen=True)
+class ReportView:
+    """How reports are shown where they are printed; `hybridfer.reporting.display` has the one that is used.
+
+    Attributes
+    ----------
+    text, html : callable
+        Take a report and give what ``print`` and a notebook show of it.
+    """
+
+    text: Callable[[BenchmarkReport], str]
+    html: Callable[[BenchmarkReport], str]
+
+
+@dataclass(frozen=True)
 class BenchmarkReport:
     """A benchmark's result: rows of scores, and everything needed to judge and to repeat them.
 
@@ -46,7 +63,7 @@ class BenchmarkReport:
     command : str
         The command that made it, from `hybridfer.evaluation.environment.public_command`.
     seed : int
-        The seed of training, searches and bootstrap.
+        The seed of heads, searches and bootstrap; a training has its own, `FeatureRun.training_seed`.
     dataset : DatasetSummary
     protocol : Protocol
     features : tuple of FeatureRun
@@ -85,11 +102,21 @@ class BenchmarkReport:
     predictions: InstanceOf[PredictionTable] | None = field(default=None, compare=False, repr=False)
     gallery: InstanceOf[Gallery] | None = field(default=None, compare=False, repr=False)
 
+    #: Given from above, as what is evaluated knows nothing of how it is reported; without it a report is printed as a value.
+    view: ClassVar[ReportView | None] = None
+
     def __post_init__(self) -> None:
         known = [run.recipe for run in self.features]
         unknown = sorted({row.feature for row in self.rows} - set(known))
         if unknown:
             raise ReportError(f"rows must be of the feature recipes {known}; got {unknown}.")
+
+    def __str__(self) -> str:
+        return repr(self) if self.view is None else self.view.text(self)
+
+    def _repr_html_(self) -> str | None:
+        """Give the table that a notebook shows."""
+        return None if self.view is None else self.view.html(self)
 
     @property
     def verdict(self) -> str:
@@ -101,12 +128,17 @@ class BenchmarkReport:
         """A warning for each way in which a CNN or the heads have seen what decides the comparison."""
         return find_leaks(self.dataset, self.features)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """A warning for each part of the images that has none of some classes."""
+        return find_missing_classes(self.dataset, self.rows)
+
     def rows_of(self, feature: str) -> tuple[Row, ...]:
         """Give the rows of one feature recipe: softmax first, then the heads, the best on the twin-free part first."""
         return tuple(sorted((row for row in self.rows if row.feature == feature), key=_rank))
 
     def to_json(self) -> str:
-        """Write the report in the layout of docs/report-json.md, with the verdict and the leaks in words.
+        """Write the report in the layout of docs/report-json.md, with the verdict, the leaks and the warnings in words.
 
         Returns
         -------
@@ -114,7 +146,12 @@ class BenchmarkReport:
             JSON that `from_json` reads.
         """
         values = json_layout.plain(self, skip=("predictions", "gallery"))
-        head = {"format_version": values.pop("format_version"), "verdict": self.verdict, "leaks": list(self.leaks)}
+        head = {
+            "format_version": values.pop("format_version"),
+            "verdict": self.verdict,
+            "leaks": list(self.leaks),
+            "warnings": list(self.warnings),
+        }
         return json_layout.to_json({**head, **values})
 
     @classmethod

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hybridfer.evaluation.comparisons import (
     compare_with_softmax_and_best,
     row_name,
 )
+from hybridfer.evaluation.grid_ends import End
 from hybridfer.evaluation.metrics import Scores, score
 from hybridfer.evaluation.prediction import Key, Prediction
 from hybridfer.evaluation.subgroups import SubgroupScores, score_subgroups
@@ -56,6 +58,8 @@ class Row:
         None for the best row itself, and where no image is twin-free.
     subgroups : tuple of SubgroupScores
         On the subgroups of the whole test split, where a table of them was given.
+    grid_ends : dict of str to {"smallest", "largest"}
+        The chosen parameters that are at an end of their grid; a wider grid may do better.
     """
 
     feature: str
@@ -74,11 +78,21 @@ class Row:
     temperature: Temperature | None = None
     versus_best: BestComparison | None = None
     subgroups: tuple[SubgroupScores, ...] = ()
+    grid_ends: dict[str, End] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The row in words, such as "svm-rbf on compact"."""
         return row_name((self.feature, self.pipeline))
+
+    @property
+    def grid_remarks(self) -> tuple[str, ...]:
+        """The chosen parameters at an end of their grid in words, such as "C = 10.0 is the largest of its grid"."""
+        return tuple(
+            f"{name} = {json.dumps(self.best_params[name])} is the {end} of its grid"
+            for name, end in self.grid_ends.items()
+            if name in self.best_params
+        )
 
     @property
     def seconds(self) -> float:
@@ -167,6 +181,7 @@ def compare_rows(
             temperature=scale_temperature(y_validation, prediction.validation_probabilities, y, prediction.probabilities),
             versus_best=versus_best.get(key),
             subgroups=score_subgroups(prediction.labels == y, groups or {}),
+            grid_ends=dict(prediction.grid_ends),
         )
         for key, prediction in predictions.items()
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from hybridfer.errors import DatasetError
 from hybridfer.evaluation.significance import Interval, wilson_interval
+
+log = logging.getLogger("hybridfer")
 
 #: The value of test images that the file leaves out, or tells nothing of.
 NOT_TOLD = "(not told)"
@@ -87,18 +90,29 @@ class Groups:
         Raises
         ------
         DatasetError
-            If the table knows none of the images.
+            If the table knows none of the images. Where it knows some of them alone, a warning is logged.
         """
         found = [self.values.get(str(name)) for name in names]
-        if not any(found):
-            raise DatasetError(
-                f"{self.path} names no test image: they are called like {str(names[0])!r}, and its images like "
-                f"{next(iter(self.values))!r}. Give each by its name in the dataset, as predictions.csv lists them."
-            )
+        missing = [str(name) for name, values in zip(names, found, strict=True) if values is None]
+        if missing:
+            known = len(found) - len(missing)
+            told = f"{known:,} of the {len(found):,} test images" if known else f"no test image of {len(found):,}"
+            remark = f"{self.path} names {told}. {self._difference(missing)}"
+            if not known:
+                raise DatasetError(f"{remark} Give each by its name in the dataset, as predictions.csv lists them.")
+            log.warning("%s The others are the group %r.", remark, NOT_TOLD)
         return {
             column: np.array([(values[i] if values else "") or NOT_TOLD for values in found])
             for i, column in enumerate(self.columns)
         }
+
+    def _difference(self, missing: Sequence[str]) -> str:
+        """Show a test image that the table lacks beside the table's nearest name: the same but for folders, or any."""
+        by_file = {_without_folders(name): name for name in self.values}
+        for name in missing:
+            if _without_folders(name) in by_file:
+                return f"Names differ by their folders: {by_file[_without_folders(name)]!r} there, {name!r} in the dataset."
+        return f"An image that it lacks is {missing[0]!r}, one that it names {next(iter(self.values))!r}."
 
 
 def read_groups(path: str | os.PathLike[str]) -> Groups:
@@ -179,6 +193,11 @@ def score_subgroups(right: NDArray[np.bool_], groups: Mapping[str, NDArray[np.st
                 )
             )
     return tuple(scores)
+
+
+def _without_folders(name: str) -> str:
+    """The last part of an image's name."""
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def _check_header(path: Path, header: list[str]) -> None:

@@ -128,11 +128,11 @@ def describe_protocol(features: Sequence[FeatureRecipe], weights: object | None,
     if trained:
         told.append(f"{', '.join(trained)}: trained on train; early stopping and schedules watched validation.")
     if loaded:
-        told.append(f"{', '.join(loaded)}: loaded from a weights file, which names the images it was trained on.")
+        told.append(f"{', '.join(loaded)}: loaded, not trained here; test images that weights have seen are counted.")
     return Protocol(
         network=" ".join(told),
         tuning=f"Heads were fitted on train and chosen on validation ({SEARCH_WORDS[search]}); "
-        "cross-validation inside images that the CNN was trained on would choose for over-separated features.",
+        "cross-validation among train images would mislead, as a CNN tells images that it was trained on apart too well.",
         refit=f"With the chosen parameters each head was fitted on {refit}.",
         scoring="The test split was scored once, after every choice. Softmax comes from the same forward pass.",
     )

@@ -79,3 +79,38 @@ def count_leak(test_digests: NDArray[np.bytes_], seen_digests: NDArray[np.bytes_
     """
     seen = np.isin(test_digests, seen_digests)
     return Leak(images=int(seen.sum()), twin_free=int((seen & ~twins).sum()))
+
+
+def count_validation_leak(
+    validation: NDArray[np.bytes_],
+    train: NDArray[np.bytes_],
+    seen: NDArray[np.bytes_],
+    watched: NDArray[np.bytes_] | None,
+) -> int | None:
+    """Count the validation images that the CNN learnt from, though they are no copies of train images.
+
+    Parameters
+    ----------
+    validation, train : ndarray of shape (n,) and (m,), dtype "S16"
+        Digests of the images that heads are tuned and fitted on.
+    seen : ndarray of shape (k,), dtype "S16"
+        Digests of the images that the CNN was trained on, from its weights file.
+    watched : ndarray of dtype "S16", or None
+        Those of them that it was only watched on for validation; None where the weights do not say.
+
+    Returns
+    -------
+    int or None
+        None where the weights do not say which images were only watched.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> validation, train = np.array([b"a", b"b", b"c"], dtype="S16"), np.array([b"c", b"d"], dtype="S16")
+    >>> count_validation_leak(validation, train, np.array([b"a", b"b", b"c"], dtype="S16"), np.array([b"b"], dtype="S16"))
+    1
+    """
+    if watched is None:
+        return None
+    learnt = np.setdiff1d(seen, watched)
+    return int((np.isin(validation, learnt) & ~np.isin(validation, train)).sum())

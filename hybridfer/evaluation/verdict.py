@@ -66,7 +66,7 @@ def _winners(better: list[tuple[Row, SoftmaxComparison]], part: str) -> str:
         f"(McNemar {wording.p_equation(comparison.p_holm)} after Holm's correction)."
     )
     if len(better) > 1:
-        others = _listed([_short(*pair) for pair in better[1:]])
+        others = wording.listed([_short(*pair) for pair in better[1:]])
         sentence += f" So {'does' if len(better) == 2 else 'do'} {others}."
     return sentence
 
@@ -84,7 +84,7 @@ def _losers(worse: list[tuple[Row, SoftmaxComparison]]) -> str:
     if len(worse) == 1:
         row, comparison = worse[0]
         return f"{row.name} is worse than its softmax by {_gap(comparison)} ({wording.p_equation(comparison.p_holm)})."
-    return f"Worse than their softmax: {_listed([_short(*pair) for pair in worse])}."
+    return f"Worse than their softmax: {wording.listed([_short(*pair) for pair in worse])}."
 
 
 def _gap(comparison: SoftmaxComparison) -> str:
@@ -96,8 +96,3 @@ def _gap(comparison: SoftmaxComparison) -> str:
 def _short(row: Row, comparison: SoftmaxComparison) -> str:
     """A head with its difference and p-value, for a list."""
     return f"{row.name} ({wording.points(comparison.points)}, {wording.p_equation(comparison.p_holm)})"
-
-
-def _listed(parts: list[str]) -> str:
-    """Join names with commas and an "and"."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

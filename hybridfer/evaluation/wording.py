@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from hybridfer.evaluation.significance import Interval
 
 
@@ -81,6 +85,28 @@ def seconds(duration: float) -> str:
     ('0.2', '4,321.0')
     """
     return f"{duration:,.1f}"
+
+
+def fine_seconds(duration: float) -> str:
+    """Write a duration in seconds with one decimal; below one second with two digits that count.
+
+    Examples
+    --------
+    >>> fine_seconds(0.02183), fine_seconds(0.0), fine_seconds(4321)
+    ('0.022', '0.0', '4,321.0')
+    """
+    return np.format_float_positional(duration, 2, fractional=False, trim="0") if duration < 1 else seconds(duration)
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Join words with commas and an "and".
+
+    Examples
+    --------
+    >>> listed(["fear"]), listed(["fear", "sad", "happy"])
+    ('fear', 'fear, sad and happy')
+    """
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def count(number: int, noun: str) -> str:

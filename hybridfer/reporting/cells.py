@@ -121,6 +121,11 @@ def p_value(p: float, strong: bool = False) -> Cell:
     return Cell(wording.p_value(p), value=p, strong=strong)
 
 
+def rate(per_second: float | None) -> Cell:
+    """A throughput."""
+    return Cell(NONE) if per_second is None else Cell(f"{per_second:,.0f}", value=per_second)
+
+
 def seconds(duration: float | None) -> Cell:
     """A duration in seconds."""
     return Cell(NONE) if duration is None else Cell(wording.seconds(duration), value=duration)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hybridfer.evaluation.report import BenchmarkReport
+from hybridfer.evaluation.gallery import GALLERY_NAME
+from hybridfer.evaluation.predictions import ARRAYS_NAME
+from hybridfer.evaluation.predictions import CSV_NAME as PREDICTIONS_NAME
+from hybridfer.evaluation.report import JSON_NAME, BenchmarkReport
 from hybridfer.files import write_aside
 from hybridfer.reporting.markdown import render_markdown
 from hybridfer.reporting.tables import render_csv, render_latex
+from hybridfer.reporting.written import remove_page
 
 MARKDOWN_NAME = "report.md"
 CSV_NAME = "table.csv"
@@ -22,12 +26,17 @@ def write_report(report: BenchmarkReport, folder: str | Path, *, page: bool = Tr
     report : BenchmarkReport
         What to write.
     folder : str or Path
-        Created where it is missing; earlier files of these names are replaced.
+        Created where it is missing. Earlier files of these names are replaced; of an earlier report in it, what this one
+        lacks is removed.
     page : bool
         Write report.html and the figures too, which takes some seconds.
     """
+    folder = Path(folder)
+    replaces = (folder / JSON_NAME).is_file()
     write_readable(report, folder, page=page)
     report.write(folder)
+    if replaces:
+        _remove_stale(report, folder, page)
 
 
 def write_readable(report: BenchmarkReport, folder: str | Path, *, page: bool = True) -> None:
@@ -51,3 +60,13 @@ def write_readable(report: BenchmarkReport, folder: str | Path, *, page: bool = 
         from hybridfer.reporting.page import write_page
 
         write_page(report, folder)
+
+
+def _remove_stale(report: BenchmarkReport, folder: Path, page: bool) -> None:
+    """Remove what only the earlier report had: predictions, gallery, page."""
+    stale = [] if report.predictions is not None else [PREDICTIONS_NAME, ARRAYS_NAME]
+    stale += [] if report.gallery is not None else [GALLERY_NAME]
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
+    if not page:
+        remove_page(folder)

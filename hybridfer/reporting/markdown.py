@@ -11,6 +11,7 @@ from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.rows import Row, count_comparisons
 from hybridfer.reporting import markdown_details as details
 from hybridfer.reporting.gfm import NONE, escape, section, table
+from hybridfer.reporting.shown import about_twins, ordered_rows
 
 
 def render_markdown(report: BenchmarkReport) -> str:
@@ -49,15 +50,16 @@ def render_markdown(report: BenchmarkReport) -> str:
     return "\n\n".join(part for part in sections if part) + "\n"
 
 
-def ordered_rows(report: BenchmarkReport) -> list[Row]:
-    """Give all rows, CNN by CNN: softmax first, then the heads, the best first."""
-    return [row for run in report.features for row in report.rows_of(run.recipe)]
-
-
 def _verdict(report: BenchmarkReport) -> str:
-    """The verdict in bold, with the warnings of single rows below it."""
-    warnings = [f"- {escape(f'{row.name}: {warning}')}" for row in report.rows for warning in row.warnings]
-    return f"**{escape(report.verdict)}**" + ("\n\nWarnings:\n\n" + "\n".join(warnings) if warnings else "")
+    """The verdict in bold; below it what was compared, what a twin is, and warnings."""
+    warnings = [*report.warnings, *(f"{row.name}: {warning}" for row in report.rows for warning in row.warnings)]
+    texts = [
+        f"**{escape(report.verdict)}**",
+        "Softmax is the answer of a CNN itself; a head is a classifier fitted on what the CNN computes, its features. "
+        + about_twins(report),
+        "Warnings:\n\n" + "\n".join(f"- {escape(warning)}" for warning in warnings) if warnings else "",
+    ]
+    return "\n\n".join(text.strip() for text in texts if text)
 
 
 def _tables(report: BenchmarkReport) -> str:
@@ -70,8 +72,7 @@ def _tables(report: BenchmarkReport) -> str:
     parts = [
         "### The whole test split: what others publish",
         _whole_table(report),
-        "A head that memorises knows the answer of a twin, a test image whose pixels also occur in train or validation. "
-        f"There {'is' if twins == 1 else 'are'} {twins:,}; here they count.",
+        f"Here the {wording.count(twins, 'twin')} {'counts' if twins == 1 else 'count'} too.",
     ]
     if twins < report.dataset.n_test:
         parts = ["### Without twins: what decides", _decisive_table(report), _reading_aid(report), *parts]
@@ -147,17 +148,17 @@ def _reading_aid(report: BenchmarkReport) -> str:
     """What the columns are, and by which method."""
     texts = [
         "Accuracy and macro-F1 in %. The 95 % intervals are Wilson's for accuracy and the percentile bootstrap's (1,000 "
-        "resamples) for macro-F1. *s*: seconds of search, fit and prediction."
+        "resamples) for macro-F1, the mean of the classes' F1. *s*: seconds of search, fit and prediction."
     ]
     if _with_softmax(report.rows):
         texts.append(
             "*vs softmax*: points of accuracy above the softmax of the same CNN on the same images, with Newcombe's paired "
-            "interval, which knows nothing of the other heads; bold where a head beats softmax at 0.05."
+            "interval for this comparison alone; bold where a head beats softmax at 0.05."
         )
     if _with_best(report.rows):
         texts.append(
-            "*vs best*: points of accuracy above the best row of this table. It was chosen on these very images and is "
-            "favoured by them, so that this column describes the table and proves nothing about other images."
+            "*vs best*: accuracy less that of the best row of this table, in points. The best row was chosen on these very "
+            "images and is favoured by them, so that this column describes the table and proves nothing about other images."
         )
     if compared := count_comparisons(report.rows):
         texts.append(f"*p (Holm)*: exact McNemar test, {_corrected(compared)}.")
@@ -189,7 +190,13 @@ def _parameters(rows: Sequence[Row]) -> str:
         for row in rows
         if not row.is_softmax
     ]
-    return table(["CNN", "pipeline", "parameters", "accuracy on validation"], 3, lines) if lines else ""
+    if not lines:
+        return ""
+    ends = [f"- {escape(f'{row.name}: {wording.listed(row.grid_remarks)}')}" for row in rows if row.grid_remarks]
+    texts = [table(["CNN", "pipeline", "parameters", "accuracy on validation"], 3, lines)]
+    if ends:
+        texts.append("A wider grid may do better where the choice is at an end of it:\n\n" + "\n".join(ends))
+    return "\n\n".join(texts)
 
 
 def _chosen(row: Row) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.metrics import ClassScores
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
-from hybridfer.evaluation.rows import Row, best_row
+from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.subgroups import TOO_FEW
 from hybridfer.reporting.gfm import NONE, escape, table
+from hybridfer.reporting.shown import EARLIER, images_per_second, ordered_rows, shown_run
 
 # a dataset can have thousands of unreadable images; report.json lists them all
 _SHOWN_PROBLEMS = 20
@@ -17,25 +18,34 @@ _SHOWN_PROBLEMS = 20
 _DIGEST_LENGTH = 16
 # a wider confusion matrix is legible in no table
 _MOST_CLASSES = 20
+_ORIGINS = {
+    None: "",
+    "file": ", loaded from a weights file",
+    "memory": ", given with the network",
+    "earlier run": ", of a training that an earlier run had finished",
+    "this run": ", trained in this run",
+}
 # shares of the images that are answered, the others being left to a human
 _ANSWERED = (0.5, 0.8, 0.9)
 
 
 def confidence(report: BenchmarkReport) -> str:
     """Calibration before and after temperature scaling, and accuracy where only the surest images are answered."""
-    rows = [row for run in report.features for row in report.rows_of(run.recipe) if row.whole.calibration_error is not None]
+    rows = [row for row in ordered_rows(report) if row.whole.calibration_error is not None]
     if not rows:
         return ""
-    header = ["CNN", "pipeline", "ECE", "temperature", "ECE then", *(f"surest {share:.0%}" for share in _ANSWERED), "all"]
+    answered = [f"right in surest {share:.0%}" for share in _ANSWERED]
+    header = ["CNN", "pipeline", "ECE", "temperature", "ECE scaled", *answered, "right in all"]
     return "\n\n".join(
         [
             table(header, 2, [_confidence_cells(row) for row in rows]),
-            "On the whole test split, in %. *ECE*: expected calibration error, in 15 bins. *temperature*: what the "
-            "logarithms of the probabilities are divided by to be most likely on validation, which changes no class; above "
-            "1 the classifier was too sure of itself. *ECE then*: the error at this temperature. There is no temperature "
-            "for a head that was fitted on validation too, with few validation images, and where none fits best. "
-            "*surest 50%*: accuracy when that share of the images, the most confident ones, is answered and a human is "
-            "asked about the others.",
+            "On the whole test split, in %. *ECE*: expected calibration error, how far a classifier's confidence is from "
+            "how often it is right, on average over 15 bins of confidence. *temperature*: a number, fitted on validation, "
+            "that the logarithms of the probabilities are divided by; it changes no answer, and above 1 the classifier was "
+            "too sure of itself. *ECE scaled*: the error after this division. A head has no temperature where it was fitted "
+            "on validation too, where validation images are few, and where none fits best. *right in surest 50%*: accuracy "
+            "on the half of the images that the classifier is most confident about, as if a human were asked about the "
+            "others.",
         ]
     )
 
@@ -58,7 +68,7 @@ def _confidence_cells(row: Row) -> list[str]:
 def subgroups(report: BenchmarkReport) -> Iterator[str]:
     """For each CNN the subgroups of the test split, with softmax beside the best head."""
     for run in report.features:
-        shown = [row for row in _softmax_and_best(report, run) if row.subgroups]
+        shown = [row for row in shown_run(report, run).rows if row.subgroups]
         if shown:
             yield f"### {escape(f'{run.recipe}: {_named(shown)}')}"
             header = ["column", "group", "images", *(part for row in shown for part in (escape(row.pipeline), "95 %"))]
@@ -82,20 +92,12 @@ def _subgroup_cells(rows: Sequence[Row], i: int) -> list[str]:
 def per_class(report: BenchmarkReport) -> Iterator[str]:
     """For each CNN its softmax beside its best head: a line a class, and their confusion matrices."""
     for run in report.features:
-        shown = [row for row in _softmax_and_best(report, run) if row.twin_free is not None]
+        shown = [row for row in shown_run(report, run).rows if row.twin_free is not None]
         if shown:
             yield f"### {escape(f'{run.recipe}: {_named(shown)}')}" + (", without twins" if report.dataset.twins else "")
             yield _class_table(shown)
             if len(report.dataset.classes) <= _MOST_CLASSES:
                 yield from (_confusion_table(row, report.dataset.classes) for row in shown)
-
-
-def _softmax_and_best(report: BenchmarkReport, run: FeatureRun) -> list[Row]:
-    """The two rows of a CNN that are looked at closely; where all images are twins, any head is as good as another."""
-    rows = report.rows_of(run.recipe)
-    softmax = next((row for row in rows if row.is_softmax), None)
-    head = best_row(rows, heads_only=True) or next((row for row in rows if not row.is_softmax), None)
-    return [row for row in (softmax, head) if row is not None]
 
 
 def _named(rows: Sequence[Row]) -> str:
@@ -162,38 +164,36 @@ def audit(report: BenchmarkReport) -> str:
     found = report.audit
     if found is None:
         return ""
-    header = ("kind", "groups", "images", "across splits", "with conflicting labels")
-    kinds = [("identical", found.exact), ("near-duplicates", found.near)]
+    header = ("images that are", "groups", "images in them", "groups across splits", "groups of several classes")
+    kinds = [("identical", found.exact), ("nearly identical", found.near)]
     rows = [
         [name, *(f"{n:,}" for n in (kind.groups, kind.images, kind.across_splits, kind.conflicting_labels))]
         for name, kind in kinds
         if kind is not None
     ]
     texts = [
-        f"{wording.count(found.n_images, 'image')} as they were read. Redundant copies: {found.exact.redundant:,}. Blank: "
-        f"{found.blanks:,}. Unreadable: {len(found.unreadable):,}. Without a label: {found.unlabelled:,}. The largest class "
-        f"of train has {found.imbalance:.1f} times as many images as the smallest.",
+        f"{wording.count(found.n_images, 'image')} as they were read, before splits were carved. Copies beyond the first of "
+        f"each: {found.exact.redundant:,}. Blank: {found.blanks:,}. Unreadable: {len(found.unreadable):,}. Without a label: "
+        f"{found.unlabelled:,}. The largest class of train has {found.imbalance:.1f} times as many images as the smallest.",
         table(header, 1, rows),
     ]
     if found.near is not None:
         texts.append(
-            f"Near-duplicates: {escape(found.near.method)}; {found.near.candidates:,} pairs compared, "
-            f"{found.near.pairs:,} within {found.near.threshold} bits. Only identical images count as twins."
+            f"Near-duplicates: {escape(found.near.method)}; {found.near.candidates:,} pairs of hashes compared, "
+            f"{found.near.pairs:,} of them near enough to be judged by their pixels. Only identical images count as twins."
         )
     return "\n\n".join(texts)
 
 
 def feature(run: FeatureRun) -> str:
     """A CNN and its features."""
-    epochs = "an unknown number of epochs" if run.epochs is None else wording.count(run.epochs, "epoch")
-    if run.restored_epoch is not None and run.restored_epoch != run.epochs:
-        epochs += f", of which number {run.restored_epoch:,} was kept"
     leak = "unknown: the weights do not say what they were trained on"
     if run.leak is not None:
-        leak = f"{run.leak.images:,}, of them {run.leak.twin_free:,} without a twin in train or validation"
+        leak = f"{run.leak.images:,}, of which {run.leak.twin_free:,} are no twins of train or validation images"
     facts = {
-        "network": f"{escape(run.network)}, {run.parameters:,} parameters, on {escape(run.device)}",
-        "weights": f"`{run.weights_digest[:_DIGEST_LENGTH]}`, {epochs}",
+        "network": f"{escape(run.network)}, {run.parameters:,} trainable parameters, on {escape(run.device)}",
+        "weights": f"`{run.weights_digest[:_DIGEST_LENGTH]}`{_ORIGINS[run.weights_origin]}",
+        "training": _training(run),
         "features": f"{run.n_features:,} of {' + '.join(run.layers)}, views: {run.views}",
         "test images it was trained on": leak,
     }
@@ -202,21 +202,32 @@ def feature(run: FeatureRun) -> str:
     return f"### {escape(run.recipe)}\n\n" + "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
 
 
+def _training(run: FeatureRun) -> str:
+    """For how long a CNN was trained, and from which seed."""
+    told = "an unknown number of epochs" if run.epochs is None else wording.count(run.epochs, "epoch")
+    if run.max_epochs is not None and run.max_epochs != run.epochs:
+        told += f" of at most {run.max_epochs:,}"
+    if run.restored_epoch is not None and run.restored_epoch != run.epochs:
+        told += f", of which number {run.restored_epoch:,} was kept"
+    return told + ("" if run.training_seed is None else f", seed {run.training_seed}")
+
+
 def time(report: BenchmarkReport) -> str:
     """Seconds of each stage, and images a second where images go through it one by one."""
     if not report.features:
         return ""
     stages, dataset = [], report.dataset
     if dataset.read_seconds is not None:
-        stages.append(["read and decode", *_stage(dataset.read_seconds, sum(map(sum, dataset.counts.values())))])
+        images = sum(map(sum, dataset.counts.values()))
+        rate = images_per_second(images, dataset.read_seconds)
+        stages.append(["read and decode", wording.seconds(dataset.read_seconds), _rate(rate)])
     for run in report.features:
         name = escape(run.recipe)
         if run.train_seconds is not None:
             stages.append([f"train {name}", wording.seconds(run.train_seconds), NONE])
-        rate = NONE if run.images_per_second is None else f"{run.images_per_second:,.0f}"
         told = f"extract with {name}, {wording.count(run.forward_passes, 'image')} through the CNN"
-        stages.append([told, wording.seconds(run.extract_seconds), rate])
-    heads = [row for run in report.features for row in report.rows_of(run.recipe) if not row.is_softmax]
+        stages.append([told, wording.seconds(run.extract_seconds), _rate(run.images_per_second)])
+    heads = [row for row in ordered_rows(report) if not row.is_softmax]
     header = ("CNN", "pipeline", "search s", "fit s", "predict s", "images/s")
     lines = [
         [
@@ -224,15 +235,15 @@ def time(report: BenchmarkReport) -> str:
             escape(row.pipeline),
             wording.seconds(row.search_seconds),
             wording.seconds(row.fit_seconds),
-            *_stage(row.predict_seconds, dataset.n_test),
+            wording.fine_seconds(row.predict_seconds),
+            _rate(images_per_second(dataset.n_test, row.predict_seconds)),
         ]
         for row in heads
     ]
     texts = [table(("stage", "s", "images/s"), 1, stages), table(header, 2, lines) if lines else ""]
-    note = "Trainings and heads that an earlier run had finished stand here with the time that they took then."
-    return "\n\n".join(text for text in [*texts, note] if text)
+    return "\n\n".join(text for text in [*texts, EARLIER] if text)
 
 
-def _stage(seconds: float, images: int) -> list[str]:
-    """The time of a stage, and its throughput."""
-    return [wording.seconds(seconds), f"{images / seconds:,.0f}" if seconds > 0 else NONE]
+def _rate(per_second: float | None) -> str:
+    """A throughput."""
+    return NONE if per_second is None else f"{per_second:,.0f}"

@@ -12,17 +12,18 @@ from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.files import write_aside
 from hybridfer.reporting.document import Document, Drawing
 from hybridfer.reporting.figures import figure_png, figure_svg
+from hybridfer.reporting.figures.style import boxes_untold
 from hybridfer.reporting.panels import Panel, report_panels
 from hybridfer.reporting.sections import PageSource, page_sections
-
-PAGE_NAME = "report.html"
-FIGURES_NAME = "figures"
+from hybridfer.reporting.shown import about_twins
+from hybridfer.reporting.written import FIGURES_NAME, PAGE_NAME, list_figures, listed_figures
 
 # of how many CNNs the figures are shown: as many as a page of this many bytes holds, the most accurate ones
 _DETAILED = (4, 3, 2, 1)
 _LARGEST = 4_800_000
 
 
+@boxes_untold()
 def write_page(report: BenchmarkReport, folder: str | Path, gallery: Gallery | None = None) -> Path:
     """Write report.html, and its figures into figures/ as SVG and PNG.
 
@@ -31,7 +32,8 @@ def write_page(report: BenchmarkReport, folder: str | Path, gallery: Gallery | N
     report : BenchmarkReport
         What to show. Parts that it does not have are left out.
     folder : str or Path
-        Created where it is missing; earlier files of these names are replaced.
+        Created where it is missing. Earlier files of these names are replaced; of an earlier report in it, figures that this
+        one lacks are removed.
     gallery : Gallery, optional
         The images to show, instead of the report's own.
 
@@ -48,12 +50,13 @@ def write_page(report: BenchmarkReport, folder: str | Path, gallery: Gallery | N
     folder.mkdir(parents=True, exist_ok=True)
     gallery = gallery or report.gallery
     panels = report_panels(report, gallery)
-    svgs = write_figures(panels, folder / FIGURES_NAME)
+    svgs = _replace_figures(panels, folder / FIGURES_NAME)
     path = folder / PAGE_NAME
     write_aside(path, _page(report, gallery, panels, svgs).encode())
     return path
 
 
+@boxes_untold()
 def render_page(report: BenchmarkReport, gallery: Gallery | None = None) -> str:
     """Render the page without writing anything.
 
@@ -98,6 +101,19 @@ def write_figures(panels: Sequence[Panel], folder: Path) -> list[str]:
     return svgs
 
 
+def _replace_figures(panels: Sequence[Panel], folder: Path) -> list[str]:
+    """Write the figures, and remove those of an earlier report that are not among them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier, names = listed_figures(folder), {f"{panel.name}.{kind}" for panel in panels for kind in ("svg", "png")}
+    # whenever it is interrupted, the list names every figure that a report wrote
+    list_figures(folder, earlier | names)
+    svgs = write_figures(panels, folder)
+    for name in earlier - names:
+        (folder / name).unlink(missing_ok=True)
+    list_figures(folder, names)
+    return svgs
+
+
 def _page(report: BenchmarkReport, gallery: Gallery | None, panels: Sequence[Panel], svgs: Sequence[str]) -> str:
     """Put text, tables and figures together."""
     drawings: dict[tuple[str, str | None], list[Drawing]] = defaultdict(list)
@@ -117,21 +133,21 @@ def _document(source: PageSource) -> Document:
     return Document(
         kicker="Softmax or hybrid?",
         title=report.dataset.source,
-        warnings=report.leaks,
+        warnings=(*report.leaks, *report.warnings),
         # no line ends within an equation
         verdict=report.verdict.removeprefix(leaks).strip().replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"),
         byline=_byline(report),
-        footer=f"Made by hybridfer {report.environment.hybridfer}, {report.created}. It loads nothing and sends nothing.",
+        footer=f"Made by hybridfer {report.environment.hybridfer}, {report.created}. The page loads and sends nothing.",
         sections=page_sections(source),
     )
 
 
 def _byline(report: BenchmarkReport) -> str:
     """What was compared on what, in numbers."""
-    n, twins = report.dataset.n_test, report.dataset.twins
     heads = sum(not row.is_softmax for row in report.rows)
     text = (
-        f"{wording.count(heads, 'head')} on the features of {wording.count(len(report.features), 'CNN')}, scored on "
-        f"{wording.count(n, 'test image')} ({report.dataset.test_split})"
+        f"{wording.count(heads, 'head')} (classifiers fitted on the features of a CNN) beside the softmax of "
+        f"{wording.count(len(report.features), 'CNN')}, scored on {wording.count(report.dataset.n_test, 'test image')} "
+        f"({report.dataset.test_split})."
     )
-    return f"{text}, {n - twins:,} of them without a twin in train or validation." if twins else f"{text}."
+    return f"{text} {about_twins(report)}".strip()

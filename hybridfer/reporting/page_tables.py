@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hybridfer.audit.report import AuditReport, Duplicates, NearDuplicates
+from hybridfer.evaluation import wording
 from hybridfer.evaluation.comparisons import BestComparison, SoftmaxComparison
 from hybridfer.evaluation.feature_run import FeatureRun
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.rows import Row
-from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value, points, seconds, share, word
-from hybridfer.reporting.shown import ShownRun, decisive, part_in_words
-
-# enough of a digest to tell two weights apart at a glance; report.json has all of it
-_DIGEST_LENGTH = 16
-
-# what took less says nothing of throughput
-_LEAST_SECONDS = 0.01
+from hybridfer.evaluation.twins import Leak
+from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value, points, rate, seconds, share, word
+from hybridfer.reporting.shown import ShownRun, decisive, images_per_second, ordered_rows, part_in_words
 
 
 def results_table(report: BenchmarkReport) -> Table:
@@ -37,10 +34,11 @@ def results_table(report: BenchmarkReport) -> Table:
         *([Column("whole split", "accuracy, %"), Column("twins alone", "accuracy, %")] if twins else []),
         Column("time", "s"),
     ]
-    rows = [_result_cells(row, twins, several) for run in report.features for row in report.rows_of(run.recipe)]
+    rows = [_result_cells(row, twins, several) for row in ordered_rows(report)]
     caption = (
         f"Accuracy, macro-F1, tests and calibration error (ECE) on {part_in_words(report)}. Bold: better than the softmax "
-        "of the same CNN at p below 0.05 after Holm's correction."
+        "of the same CNN at p below 0.05 after Holm's correction for all comparisons. Vs best: less the "
+        "accuracy of the best row, which was chosen on these very images, so that this column proves nothing about others."
     )
     return Table(caption, tuple(columns), tuple(rows), sortable=True)
 
@@ -78,7 +76,9 @@ def calibration_table(report: BenchmarkReport) -> Table | None:
     ]
     columns = (word("pipeline"), word("CNN"), Column("temperature"), Column("ECE before", "%"), Column("ECE after", "%"))
     caption = (
-        "Expected calibration error on the whole test split, before and after scaling by a temperature fitted on validation."
+        "Expected calibration error (ECE), how far confidence is from how often a classifier is right, on the whole test "
+        "split, before and after the logarithms of its probabilities are divided by a temperature fitted on validation. "
+        "Above 1 it was too sure of itself."
     )
     return Table(caption, columns, tuple(rows), sortable=True) if rows else None
 
@@ -124,10 +124,12 @@ def network_table(report: BenchmarkReport) -> Table:
     columns = (
         word("CNN"),
         word("network"),
-        Column("parameters"),
+        Column("parameters", "trainable"),
         Column("features"),
         word("of layers"),
-        Column("epochs"),
+        Column("epochs", "of at most"),
+        Column("seed", "of the training"),
+        Column("trained on", "test images"),
         Column("training", "s"),
         Column("extraction", "s"),
         Column("images", "through the CNN"),
@@ -137,23 +139,23 @@ def network_table(report: BenchmarkReport) -> Table:
     return Table("CNNs: size, training and extraction.", columns, tuple(_network_cells(run) for run in report.features))
 
 
-def head_time_table(report: BenchmarkReport) -> Table:
+def head_time_table(report: BenchmarkReport) -> Table | None:
     """Seconds of search, fit and prediction."""
     n = report.dataset.n_test
-    rows = []
-    for run in report.features:
-        for row in report.rows_of(run.recipe):
-            rate = n / row.predict_seconds if n and row.predict_seconds > _LEAST_SECONDS else None
-            rows.append(
-                (
-                    Cell(row.pipeline),
-                    Cell(row.feature),
-                    seconds(row.search_seconds),
-                    seconds(row.fit_seconds),
-                    seconds(row.predict_seconds),
-                    Cell(NONE) if rate is None else Cell(f"{rate:,.0f}", value=rate),
-                )
-            )
+    rows = [
+        (
+            Cell(row.pipeline),
+            Cell(row.feature),
+            seconds(row.search_seconds),
+            seconds(row.fit_seconds),
+            Cell(wording.fine_seconds(row.predict_seconds), value=row.predict_seconds),
+            rate(images_per_second(n, row.predict_seconds)),
+        )
+        for row in ordered_rows(report)
+        if not row.is_softmax
+    ]
+    if not rows:
+        return None
     columns = (
         word("pipeline"),
         word("CNN"),
@@ -168,11 +170,23 @@ def head_time_table(report: BenchmarkReport) -> Table:
 def parameter_table(report: BenchmarkReport) -> Table | None:
     """What the searches chose."""
     rows = [
-        (Cell(row.pipeline), Cell(row.feature), Cell(_chosen(row)), share(row.validation_accuracy))
+        (
+            Cell(row.pipeline),
+            Cell(row.feature),
+            Cell(_chosen(row)),
+            share(row.validation_accuracy),
+            Cell(wording.listed(row.grid_remarks) if row.grid_remarks else NONE),
+        )
         for row in report.rows
         if not row.is_softmax
     ]
-    columns = (word("pipeline"), word("CNN"), word("chosen"), Column("validation", "accuracy, %"))
+    columns = (
+        word("pipeline"),
+        word("CNN"),
+        word("chosen"),
+        Column("validation", "accuracy, %"),
+        word("where a wider grid may do better"),
+    )
     return Table("Parameters that were chosen on validation.", columns, tuple(rows)) if rows else None
 
 
@@ -206,7 +220,7 @@ def duplicate_table(audit: AuditReport) -> Table:
 def facts(report: BenchmarkReport) -> Iterator[tuple[str, str]]:
     """What is needed to repeat a report: versions, seed, machine, digests of the weights."""
     environment = report.environment
-    yield "seed", str(report.seed)
+    yield "seed of heads and searches", str(report.seed)
     yield "made", report.created
     yield "machine", environment.platform
     yield "hybridfer", environment.hybridfer
@@ -214,6 +228,8 @@ def facts(report: BenchmarkReport) -> Iterator[tuple[str, str]]:
     yield from environment.libraries.items()
     for run in report.features:
         yield f"weights of {run.recipe}", run.weights_digest
+        if run.training_seed is not None:
+            yield f"training seed of {run.recipe}", str(run.training_seed)
 
 
 def _result_cells(row: Row, twins: bool, several: bool) -> tuple[Cell, ...]:
@@ -250,13 +266,22 @@ def _network_cells(run: FeatureRun) -> tuple[Cell, ...]:
         number(run.parameters),
         number(run.n_features),
         Cell(" + ".join(run.layers), "" if run.views == "single" else f"views: {run.views}"),
-        number(run.epochs),
-        Cell("loaded") if run.train_seconds is None else seconds(run.train_seconds),
+        replace(number(run.epochs), note="" if run.max_epochs is None else f"of {run.max_epochs:,}"),
+        number(run.training_seed),
+        Cell("unknown") if run.leak is None else replace(number(run.leak.images), note=_twin_free(run.leak)),
+        Cell("loaded")
+        if run.train_seconds is None
+        else replace(seconds(run.train_seconds), note="by an earlier run" if run.weights_origin == "earlier run" else ""),
         seconds(run.extract_seconds),
         number(run.forward_passes),
-        Cell("from the store") if run.images_per_second is None else Cell(f"{run.images_per_second:,.0f}"),
+        Cell("from the store") if run.images_per_second is None else rate(run.images_per_second),
         Cell(run.device),
     )
+
+
+def _twin_free(leak: Leak) -> str:
+    """How many of the test images that a CNN was trained on are in the part that decides."""
+    return f"{leak.twin_free:,} twin-free" if leak.images else ""
 
 
 def _chosen(row: Row) -> str:

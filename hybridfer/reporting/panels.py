@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,10 @@ from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.rows import Row
 from hybridfer.reporting import alt_texts, figures
-from hybridfer.reporting.shown import ShownRun, decisive, part_in_words, shown_runs
+from hybridfer.reporting.figures.style import letters_without_font
+from hybridfer.reporting.shown import ShownRun, decisive, ordered_rows, part_in_words, shown_runs
+
+log = logging.getLogger("hybridfer")
 
 # the column of a paper, in inches; on a phone it fills the screen with type of about 11 pixels
 _COLUMN = 3.5
@@ -72,6 +76,7 @@ def report_panels(report: BenchmarkReport, gallery: Gallery | None = None) -> li
     list of Panel
         In the order of the page; no two have the same name.
     """
+    _warn_of_boxes(report)
     with figures.house_style():
         panels = [*_accuracies(report), *_collections(report)]
         for shown in shown_runs(report):
@@ -94,6 +99,17 @@ def report_panels(report: BenchmarkReport, gallery: Gallery | None = None) -> li
     return _named_apart(panels)
 
 
+def _warn_of_boxes(report: BenchmarkReport) -> None:
+    """Warn of names whose letters no font at hand has."""
+    names = [*report.dataset.classes, *(name for row in report.rows for name in (row.pipeline, row.feature))]
+    letters = letters_without_font("".join(names))
+    if letters:
+        log.warning(
+            "No font at hand has %s: figures show boxes instead. Install one that has them, such as Noto Sans CJK.",
+            " ".join(letters[:10]) + (" and others" if len(letters) > 10 else ""),
+        )
+
+
 def short_name(name: str) -> str:
     """Cut a user's name for a figure: one line of at most 20 letters.
 
@@ -114,7 +130,7 @@ def axes(width: float = _COLUMN, height: float = 2.7) -> tuple[Figure, Axes]:
 
 def _accuracies(report: BenchmarkReport) -> Iterator[Panel]:
     """All rows of the table as dots with intervals."""
-    rows = [row for run in report.features for row in report.rows_of(run.recipe)]
+    rows = ordered_rows(report)
     if not rows:
         return
     scores = [decisive(row) for row in rows]
@@ -152,8 +168,8 @@ def _confusions(shown: ShownRun) -> Iterator[Panel]:
         figure, ax = axes(side, side)
         figures.confusion_difference(ax, decisive(shown.head).confusion, decisive(shown.softmax).confusion, classes)
         caption = (
-            f"{shown.head.pipeline} less softmax, in percentage points. Blue is more, orange is less; on the diagonal more "
-            "is better, elsewhere less."
+            f"The matrix of {shown.head.pipeline} less that of softmax, in percentage points. Blue is more, orange less; on "
+            "the diagonal more is better, elsewhere less."
         )
         name = f"confusion-{shown.recipe}-difference"
         yield Panel(name, "confusion", shown.recipe, caption, alt_texts.difference(shown.head, shown.softmax), figure)

@@ -12,7 +12,7 @@ from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.reporting import page_tables
 from hybridfer.reporting.cells import Table
 from hybridfer.reporting.document import Drawing, Face, FaceGroup, Part, Section
-from hybridfer.reporting.shown import ShownRun, shown_runs
+from hybridfer.reporting.shown import EARLIER, ShownRun, shown_runs
 
 # a dataset can have thousands of unreadable images; report.json lists them all
 _SHOWN_PROBLEMS = 20
@@ -23,7 +23,7 @@ FILES = (
     ("predictions.csv", "a row a test image: its name, class, twin, and what each row of the table predicted"),
     ("predictions.npz", "the same as NumPy arrays, with probabilities, digests of the pixels and the projections"),
     ("gallery.npz", "the images of this page"),
-    ("figures/", "each figure as SVG and as PNG of 300 dots an inch, on white"),
+    ("figures/", "each figure as SVG and as PNG of 300 dots an inch, on white; report.txt lists them"),
 )
 
 
@@ -73,11 +73,6 @@ def _table(source: PageSource) -> Iterator[Part]:
         yield Part("Warnings", lines=warnings)
     protocol = report.protocol
     lines = tuple(line for line in (protocol.network, protocol.tuning, protocol.refit, protocol.scoring) if line)
-    if report.dataset.twins:
-        lines += (
-            f"A twin is a test image whose very pixels also occur in train or validation; there are "
-            f"{report.dataset.twins:,}. A head that memorises knows their answer, so that they do not count in the verdict.",
-        )
     yield Part("How it was measured", lines=lines)
     others = len(report.features) - len(source.detailed)
     if others:
@@ -109,7 +104,11 @@ def _calibration(source: PageSource) -> Iterator[Part]:
 def _selective(source: PageSource) -> Iterator[Part]:
     drawings = tuple(drawing for shown in source.detailed for drawing in source.drawn("selective", shown.recipe))
     if drawings:
-        yield Part(text="What a camera gains that asks a human, or says nothing, when it is not sure.", drawings=drawings)
+        yield Part(
+            text="How often answers are right if a human is asked, or nothing is said, where the classifier is not sure: "
+            "the use of a camera that watches a driver.",
+            drawings=drawings,
+        )
 
 
 def _training(source: PageSource) -> Iterator[Part]:
@@ -166,7 +165,9 @@ def _time(source: PageSource) -> Iterator[Part]:
     """Reading, training, extraction, heads."""
     seconds = source.report.dataset.read_seconds
     text = "" if seconds is None else f"Reading and decoding the images took {wording.seconds(seconds)} s."
-    yield Part(text=text, tables=(page_tables.network_table(source.report), page_tables.head_time_table(source.report)))
+    heads = page_tables.head_time_table(source.report)
+    tables = (page_tables.network_table(source.report), *(() if heads is None else (heads,)))
+    yield Part(text=f"{text} {EARLIER}".strip(), tables=tables)
 
 
 def _audit(source: PageSource) -> Iterator[Part]:

@@ -8,6 +8,9 @@ from hybridfer.evaluation.metrics import Scores
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
 from hybridfer.evaluation.rows import Row, best_row
 
+#: What times stand for where a run was begun again.
+EARLIER = "Trainings and heads that an earlier run had finished stand here with the time that they took then."
+
 
 @dataclass(frozen=True)
 class ShownRun:
@@ -54,19 +57,48 @@ class ShownRun:
 
 def shown_runs(report: BenchmarkReport) -> list[ShownRun]:
     """Give the CNNs of a report, the one with the most accurate row first."""
-    shown = []
-    for run in report.features:
-        rows = report.rows_of(run.recipe)
-        softmax = next((row for row in rows if row.is_softmax), None)
-        heads = [row for row in rows if not row.is_softmax]
-        sure = [row for row in heads if row.whole.calibration_error is not None]
-        shown.append(ShownRun(report, run, softmax, _best(heads), _best(sure)))
-    return sorted(shown, key=_best_accuracy, reverse=True)
+    return sorted((shown_run(report, run) for run in report.features), key=_best_accuracy, reverse=True)
+
+
+def shown_run(report: BenchmarkReport, run: FeatureRun) -> ShownRun:
+    """Choose the rows of a CNN that are looked at closely."""
+    rows = report.rows_of(run.recipe)
+    heads = [row for row in rows if not row.is_softmax]
+    sure = [row for row in heads if row.whole.calibration_error is not None]
+    return ShownRun(report, run, next((row for row in rows if row.is_softmax), None), _best(heads), _best(sure))
+
+
+def ordered_rows(report: BenchmarkReport) -> list[Row]:
+    """Give all rows, CNN by CNN: softmax first, then the heads, the best first."""
+    return [row for run in report.features for row in report.rows_of(run.recipe)]
+
+
+def images_per_second(images: int, seconds: float) -> float | None:
+    """Give the throughput of a stage; None where its time was too short to be measured.
+
+    Examples
+    --------
+    >>> images_per_second(3589, 0.5), images_per_second(3589, 0.0)
+    (7178.0, None)
+    """
+    return images / seconds if images and seconds > 0 else None
 
 
 def decisive(row: Row) -> Scores:
     """The scores that decide: on the twin-free part; on the whole where every test image has a twin."""
     return row.twin_free or row.whole
+
+
+def about_twins(report: BenchmarkReport) -> str:
+    """Say what the twin-free part is, where the test split has twins."""
+    twins, n = report.dataset.twins, report.dataset.n_test
+    if not twins:
+        return ""
+    kept = f" The twin-free part, which decides, is the other {n - twins:,}." if twins < n else ""
+    return (
+        f"Of the {n:,} test images {twins:,} {'is a twin' if twins == 1 else 'are twins'}: pixel by pixel the same as an "
+        f"image of train or validation, so that a head that memorises knows the answer.{kept}"
+    )
 
 
 def part_in_words(report: BenchmarkReport) -> str:

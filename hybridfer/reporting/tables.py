@@ -10,7 +10,7 @@ from typing import Any
 
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.metrics import Scores
-from hybridfer.evaluation.report import BenchmarkReport
+from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
 from hybridfer.evaluation.rows import Row, count_comparisons
 
 Cells = dict[str, Any]
@@ -35,15 +35,16 @@ def render_csv(report: BenchmarkReport) -> str:
     Parameters
     ----------
     report : BenchmarkReport
-        What to write.
 
     Returns
     -------
     str
         CSV with a header. Shares are from 0 to 1, points are percentage points; a cell is empty where there is nothing to
         say. Columns that begin with ``twin_free_``, ``whole_`` and ``twins_`` are about these parts of the test split.
+        ``leak_images``, ``leak_twin_free`` and ``validation_leak`` count the test, twin-free and validation images that the
+        CNN was trained on; they are empty where its weights do not say.
     """
-    lines = [_csv_cells(row) for run in report.features for row in report.rows_of(run.recipe)]
+    lines = [_csv_cells(row, run) for run in report.features for row in report.rows_of(run.recipe)]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(lines[0]) if lines else ["feature", "pipeline"], lineterminator="\n")
     writer.writeheader()
@@ -97,8 +98,8 @@ def escape_latex(text: str) -> str:
     return _SPECIAL.sub(lambda found: _LATEX[found.group()], " ".join(text.split()))
 
 
-def _csv_cells(row: Row) -> Cells:
-    """All that the report says of a row, but for classes and curves."""
+def _csv_cells(row: Row, run: FeatureRun) -> Cells:
+    """All that the report says of a row, but for classes and curves, and what its CNN had seen of the images."""
     return {
         "feature": row.feature,
         "pipeline": row.pipeline,
@@ -117,6 +118,8 @@ def _csv_cells(row: Row) -> Cells:
             ("best", "points", "points_interval", "only_this", "only_best", "p_value", "p_holm"),
         ),
         **_part("temperature", row.temperature, ("value", "error_before", "error_after")),
+        **_part("leak", run.leak, ("images", "twin_free")),
+        "validation_leak": run.validation_leak,
         "validation_accuracy": row.validation_accuracy,
         "search_seconds": row.search_seconds,
         "fit_seconds": row.fit_seconds,
@@ -235,4 +238,4 @@ def _explained(report: BenchmarkReport) -> list[str]:
     }
     lines = ["Written by hybridfer. Needs \\usepackage{booktabs}.", *(f"{name}: {fact}." for name, fact in facts.items())]
     # names of files and recipes may hold line breaks, which would end the comment
-    return [" ".join(line.split()) for line in (*lines, *report.leaks)]
+    return [" ".join(line.split()) for line in (*lines, *report.leaks, *report.warnings)]

@@ -20,6 +20,7 @@ from hybridfer.reporting.columns import (
     table_columns,
 )
 from hybridfer.reporting.paint import Paint, paint_with
+from hybridfer.reporting.shown import ordered_rows
 
 # lines longer than this are tiring to follow, however wide the window
 _WIDEST = 100
@@ -55,14 +56,14 @@ def render_table(report: BenchmarkReport, width: int | None = None, colour: bool
     """
     width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST) if width is None else width
     paint = paint_with(colour)
-    rows = [row for run in report.features for row in report.rows_of(run.recipe)]
+    rows = ordered_rows(report)
     name_width = max(len(_NAME), *(len(_row_name(row, starred=False)) for row in rows), 0)
     columns = fit_columns(table_columns(report), rows, width - name_width)
     lines = [
-        *_table(report, columns, rows, name_width, paint),
+        *_table(report, columns, rows, name_width, width, paint),
         "",
         *(paint(line, dim=True) for line in _legend(report, columns, width)),
-        *(paint(line, fg="yellow") for line in _wrapped([*_warnings(rows), *_audit_warning(report)], width)),
+        *(paint(line, fg="yellow") for line in _wrapped(_warnings(report, rows), width)),
         "",
         *(paint(line, bold=True, fg="red" if report.leaks else None) for line in _wrapped([report.verdict], width)),
     ]
@@ -70,7 +71,7 @@ def render_table(report: BenchmarkReport, width: int | None = None, colour: bool
 
 
 def _table(
-    report: BenchmarkReport, columns: Sequence[Column], rows: Sequence[Row], name_width: int, paint: Paint
+    report: BenchmarkReport, columns: Sequence[Column], rows: Sequence[Row], name_width: int, width: int, paint: Paint
 ) -> list[str]:
     """The headings, and a block of rows for each feature recipe."""
     widths = column_widths(columns, rows)
@@ -83,7 +84,7 @@ def _table(
     for run in report.features:
         members = report.rows_of(run.recipe)
         best = best_row(members)
-        lines.append(paint(run.recipe, bold=True) + paint(_describe(run), dim=True))
+        lines += _describe(run, width, paint)
         for row in members:
             starred = row is best and row.versus_softmax is not None and row.versus_softmax.is_better
             cells = [column.cell(row).rjust(width) for column, width in zip(columns, widths, strict=True)]
@@ -104,10 +105,14 @@ def _row_colour(row: Row) -> str | None:
     return "green" if row.versus_softmax.is_better else "red" if row.versus_softmax.is_worse else None
 
 
-def _describe(run: FeatureRun) -> str:
+def _describe(run: FeatureRun, width: int, paint: Paint) -> list[str]:
     """What stands behind a feature recipe, in a few words."""
     network = "" if run.network == run.recipe else f"{run.network}, "
-    return f": {network}{run.parameters:,} parameters, {run.n_features:,} features of {' + '.join(run.layers)}"
+    parameters = f"{network}{run.parameters:,} trainable parameters"
+    text = f"{run.recipe}: {parameters}, {run.n_features:,} features of {' + '.join(run.layers)}"
+    first, *others = textwrap.wrap(text, width, subsequent_indent="  ")
+    name = len(run.recipe)
+    return [paint(first[:name], bold=True) + paint(first[name:], dim=True), *(paint(line, dim=True) for line in others)]
 
 
 def _legend(report: BenchmarkReport, columns: Sequence[Column], width: int) -> list[str]:
@@ -119,6 +124,7 @@ def _legend(report: BenchmarkReport, columns: Sequence[Column], width: int) -> l
         "F1": "macro-F1" if "F1" in titles else "",
         "vs softmax": "points of accuracy above the softmax of the same CNN" if "vs softmax" in titles else "",
         "p (Holm)": f"exact McNemar test, {_corrected(compared)}" if "p (Holm)" in titles else "",
+        "twin-free": _about_twin_free(report.dataset.twins),
         "whole split": _about_twins(report.dataset.twins),
         "seconds": "search, fit and prediction" if "seconds" in titles else "",
         "*": "the best of its CNN, and better than softmax beyond chance" if _any_better(report) else "",
@@ -139,9 +145,14 @@ def _corrected(compared: int) -> str:
     )
 
 
+def _about_twin_free(twins: int) -> str:
+    """What decides."""
+    return "test images whose pixels are in neither train nor validation; they decide" if twins else ""
+
+
 def _about_twins(twins: int) -> str:
     """Why the whole split is not what decides."""
-    return f"with the {wording.count(twins, 'image')} whose pixels are in train or validation too" if twins else ""
+    return f"with the {wording.count(twins, 'image')} whose pixels are in train or validation too: twins" if twins else ""
 
 
 def _any_better(report: BenchmarkReport) -> bool:
@@ -149,9 +160,10 @@ def _any_better(report: BenchmarkReport) -> bool:
     return any(row.versus_softmax is not None and row.versus_softmax.is_better for row in report.rows)
 
 
-def _warnings(rows: Sequence[Row]) -> list[str]:
-    """What the reader should know of single rows."""
-    return [f"warning: {row.name}: {warning}" for row in rows for warning in row.warnings]
+def _warnings(report: BenchmarkReport, rows: Sequence[Row]) -> list[str]:
+    """What the reader should know of the images and of single rows."""
+    told = [*report.warnings, *(f"{row.name}: {warning}" for row in rows for warning in row.warnings)]
+    return [f"warning: {warning}" for warning in told] + _audit_warning(report)
 
 
 def _audit_warning(report: BenchmarkReport) -> list[str]:

@@ -52,8 +52,10 @@ def as_version_1(text: str) -> str:
     for run in values["features"]:
         for name in ("history", "restored_epoch", "trained_counts", "projection_variance"):
             del run[name]
+        for name in ("weights_origin", "training_seed", "max_epochs"):
+            del run[name]
     for row in values["rows"]:
-        for name in ("temperature", "versus_best", "subgroups"):
+        for name in ("temperature", "versus_best", "subgroups", "grid_ends"):
             del row[name]
         for part in ("whole", "twin_free", "twins"):
             for name in ("reliability", "selective"):
@@ -66,6 +68,9 @@ def test_version_1_is_read_with_nothing_in_place_of_what_it_lacks(report):
     assert found.format_version == 2
     assert found.audit is None
     assert found.features[0].history == ()
+    assert found.features[0].weights_origin is None
+    assert found.features[0].training_seed is None
+    assert found.rows[0].grid_ends == {}
     assert found.rows[0].versus_best is None
     assert found.rows[0].whole.selective is None
     assert found.rows[1].versus_softmax == report.rows[1].versus_softmax
@@ -142,6 +147,17 @@ def test_dropped_twins_that_loaded_weights_have_seen_are_told_with_the_way_out(r
     run, dataset = dataclasses.replace(report.features[0], leak=Leak(9, 9)), dataclasses.replace(report.dataset, twins=0)
     (leak,) = dataclasses.replace(report, features=(run,), dataset=dataset).leaks
     assert leak.endswith("Train it without them, or leave the twins in train.")
+
+
+def test_missing_classes_are_warned_of_in_the_json_and_are_no_part_of_the_verdict(report):
+    counts = {**report.dataset.counts, "validation": (20, 0, 20)}
+    lacking = dataclasses.replace(report, dataset=dataclasses.replace(report.dataset, counts=counts))
+    (warning,) = lacking.warnings
+    assert warning.startswith("Validation has no image of sad")
+    values = json.loads(lacking.to_json())
+    assert values["warnings"] == [warning]
+    assert values["verdict"] == report.verdict
+    assert BenchmarkReport.from_json(lacking.to_json()) == lacking
 
 
 def test_a_test_split_of_training_images_stands_before_the_verdict(report):

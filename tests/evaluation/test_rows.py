@@ -155,6 +155,14 @@ def test_parameters_of_a_search_become_plain_values(y, twins):
     assert type(row.best_params["n"]) is int
 
 
+def test_parameters_at_an_end_of_their_grid_are_told_in_words(y, twins):
+    chosen = {"C": np.float64(100.0), "gamma": "scale", "n": 3}
+    prediction = Prediction(y, best_params=chosen, grid_ends={"C": "largest", "n": "smallest"})
+    row = compare_rows(y, twins, {("tiny", "svm"): prediction}, CLASSES)[0]
+    assert row.grid_ends == {"C": "largest", "n": "smallest"}
+    assert row.grid_remarks == ("C = 100.0 is the largest of its grid", "n = 3 is the smallest of its grid")
+
+
 def test_the_best_row_is_the_best_without_twins(y):
     twins = np.arange(N) < N // 2
     by_heart, honest = np.where(twins, y, (y + 1) % 3), np.where(~twins & (np.arange(N) % 2 == 0), y, (y + 1) % 3)

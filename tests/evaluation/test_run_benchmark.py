@@ -309,6 +309,58 @@ def test_loaded_weights_have_seen_twins_that_are_dropped_now(faces, tmp_path):
     assert "was trained on 4 of the twin-free test images" in dropped.leaks[0]
 
 
+def test_what_loaded_weights_have_seen_is_told_once_and_before_anything_is_embedded(faces, tmp_path, monkeypatch, caplog):
+    test, validation = (np.unique(faces.digests[faces.splits == split]) for split in ("test", "validation"))
+    network = replace(catalogue_network("tiny", n_classes=3), classes=faces.classes)
+    seen = replace(network, trained_on=np.union1d(test[:5], validation[:2]), watched=test[:0])
+    save_network(seen, tmp_path / "seen.safetensors")
+    told_before, original = [], benchmark.embed_splits
+    monkeypatch.setattr(benchmark, "embed_splits", lambda *a, **k: told_before.extend(caplog.messages) or original(*a, **k))
+    report = run(faces, tmp_path / "seen.safetensors", [KNN])
+    assert len(report.leaks) == 2
+    assert [told_before.count(leak) for leak in report.leaks] == [1, 1]
+    assert [caplog.messages.count(leak) for leak in report.leaks] == [1, 1]
+
+
+def test_splits_without_a_class_are_warned_of_before_anything_is_embedded(faces, weights, no_training, caplog):
+    sad = faces.labels == faces.classes.index("sad")
+    for split, words in (("test", "The test split has no image of sad"), ("validation", "Validation has no image of sad")):
+        caplog.clear()
+        with pytest.raises(AssertionError, match="something long began"):
+            run(faces.subset(~(sad & (faces.splits == split))), weights, [KNN])
+        assert [message.startswith(words) for message in caplog.messages] == [True]
+
+
+def test_a_test_split_without_a_class_is_scored_on_the_others(faces, weights):
+    sad = faces.labels == faces.classes.index("sad")
+    report = run(faces.subset(~(sad & (faces.splits == "test"))), weights, [KNN])
+    scores = report.rows[0].whole
+    present = [one.f1 for one in scores.per_class if one.name != "sad"]
+    assert scores.macro_f1 == pytest.approx(np.mean(present))
+    assert len(report.warnings) == 1
+
+
+def test_where_weights_came_from_and_how_they_were_trained_is_told(faces, tmp_path):
+    recipe = QUICK.model_copy(update={"training": QUICK.training.model_copy(update={"random_state": 5, "max_epochs": 2})})
+    first, second = (run(faces, features=recipe, pipelines=[KNN]).features[0] for _ in range(2))
+    assert (first.weights_origin, second.weights_origin) == ("this run", "earlier run")
+    assert (first.training_seed, first.max_epochs) == (second.training_seed, second.max_epochs) == (5, 2)
+    save_network(catalogue_network("tiny", n_classes=3), tmp_path / "untrained.safetensors")
+    loaded = run(faces, tmp_path / "untrained.safetensors", [KNN]).features[0]
+    assert (loaded.weights_origin, loaded.training_seed, loaded.max_epochs) == ("file", None, None)
+    given = replace(catalogue_network("tiny", n_classes=3), classes=faces.classes)
+    assert run(faces, features=given, pipelines=[KNN]).features[0].weights_origin == "memory"
+
+
+def test_a_choice_at_the_end_of_its_grid_is_told_by_finished_heads_too(faces, weights, fits):
+    grid = KNN.model_copy(update={"grid": [{"n_neighbors": [80, 3]}]})
+    rows = [run(faces, weights, [grid]).rows_of("tiny")[1] for _ in range(2)]
+    assert fits == ["knn"]
+    end = {3: "smallest", 80: "largest"}[rows[0].best_params["n_neighbors"]]
+    assert rows[0].grid_ends == rows[1].grid_ends == {"n_neighbors": end}
+    assert run(faces, weights, [grid], search="off").rows_of("tiny")[1].grid_ends == {}
+
+
 def test_a_cnn_that_learnt_from_validation_images_is_told_and_one_that_watched_them_is_not(faces, tmp_path):
     source = copied(faces, 4, "validation")
     train, validation = (np.unique(source.digests[source.splits == split]) for split in ("train", "validation"))

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +65,29 @@ def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path):
 
 
 def test_a_table_of_other_images_is_refused_with_an_example_of_each(write):
-    groups = read_groups(write("name,gender\n1.jpg,male\n"))
-    with pytest.raises(DatasetError, match=r"names no test image: they are called like 'test/1\.jpg', .* like '1\.jpg'"):
+    groups = read_groups(write("name,gender\nx.jpg,male\n"))
+    words = r"names no test image of 2\. An image that it lacks is 'test/1\.jpg', one that it names 'x\.jpg'\."
+    with pytest.raises(DatasetError, match=words):
         groups.of_images(["test/1.jpg", "test/2.jpg"])
+
+
+@pytest.mark.parametrize("name", ["2.jpg", "other/2.jpg", r"other\2.jpg"])
+def test_names_that_differ_by_their_folders_are_shown_side_by_side(write, name):
+    groups = read_groups(write(f"name,gender\nx.jpg,male\n{name},male\n"))
+    words = f"Names differ by their folders: {name!r} there, 'test/2.jpg' in the dataset."
+    with pytest.raises(DatasetError, match=re.escape(words)):
+        groups.of_images(["test/1.jpg", "test/2.jpg"])
+
+
+def test_a_table_of_a_part_of_the_images_is_told_with_counts_and_one_of_all_is_not(write, caplog):
+    groups = read_groups(write("name,gender\ntest/1.jpg,male\n3.jpg,\n"))
+    groups.of_images(["test/1.jpg", "test/2.jpg", "test/3.jpg"])
+    (record,) = caplog.records
+    assert "names 1 of the 3 test images. Names differ by their folders: '3.jpg' there, 'test/3.jpg'" in record.message
+    assert record.message.endswith(f"The others are the group {NOT_TOLD!r}.")
+    caplog.clear()
+    groups.of_images(["test/1.jpg", "3.jpg"])
+    assert not caplog.records
 
 
 def test_scores_are_those_of_each_group_alone():

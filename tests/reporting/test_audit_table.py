@@ -24,6 +24,7 @@ def audited():
         unreadable=tuple(f"train/angry/{number}.jpg: is a truncated JPEG" for number in range(8)),
         worst=(),
         unlabelled=21_000,
+        blank_names=tuple(f"train/sad/{number}.png" for number in range(13)),
     )
 
 
@@ -52,6 +53,21 @@ def test_the_first_files_of_no_use_are_named_and_the_others_counted(audited):
     assert "  train/angry/4.jpg: is a truncated JPEG" in lines
     assert "  train/angry/5.jpg: is a truncated JPEG" not in lines
     assert "  ... and 3 more" in lines
+
+
+def test_the_first_blank_images_are_named_and_the_others_counted(audited):
+    lines = render_audit(audited, width=100, colour=False).splitlines()
+    place = lines.index("blank images      13")
+    assert lines[place + 1 : place + 7] == [*(f"  train/sad/{number}.png" for number in range(5)), "  ... and 8 more"]
+    older = render_audit(replace(audited, blank_names=()), width=100, colour=False)
+    assert "blank images      13\nwithout a label" in older
+
+
+def test_one_of_a_thing_is_not_told_as_several(audited):
+    one = replace(audited, n_images=1, classes=("happy",), near=replace(audited.near, candidates=1, pairs=1))
+    text = render_audit(one, width=100, colour=False)
+    assert text.startswith("fer2013.zip: 1 image of 1 class\n")
+    assert "1 comparison of hashes, 1 pair within" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 
 from hybridfer.evaluation.calibration import ReliabilityBin
 from hybridfer.evaluation.feature_run import Epoch
@@ -14,6 +15,7 @@ from hybridfer.evaluation.metrics import ClassScores
 from hybridfer.evaluation.selective import SelectiveCurve
 from hybridfer.evaluation.subgroups import SubgroupScores
 from hybridfer.reporting import figures
+from hybridfer.reporting.figures import style
 from hybridfer.reporting.figures.style import ACCENT, COUNTER, series_colours
 
 HISTORY = [Epoch(i, 2.0 / i, 0.1 * i, 2.1 / i, 0.09 * i, 0.001, 5.0) for i in range(1, 6)]
@@ -140,3 +142,65 @@ def test_names_are_text_and_no_formula():
         figure = Figure()
         figures.class_histogram(figure.subplots(), [r"$\undefined{$"], {"train": [3]})
     assert figures.figure_svg(figure)
+
+
+TRUE = np.array(["sad", "happy", "sad", "happy", "sad", "sad"])
+PREDICTED = np.array(["sad", "happy", "happy", "happy", "sad", "sad"])
+SURE = np.array([[0.1, 0.9], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.2, 0.8], [0.45, 0.55]])
+NAMES = ["happy", "sad"]
+
+
+def places(names: np.ndarray) -> np.ndarray:
+    return np.searchsorted(NAMES, names)
+
+
+FROM_ARRAYS = {
+    "accuracies": lambda ax, y, p: figures.accuracies_from_predictions(ax, y, {"svm": p}, reference="svm"),
+    "class_bars": lambda ax, y, p: figures.class_bars_from_predictions(ax, y, {"svm": p}, NAMES),
+    "confusion": lambda ax, y, p: figures.confusion_from_predictions(ax, y, p, NAMES),
+    "reliability": lambda ax, y, _: figures.reliability_from_predictions(ax, y, {"svm": SURE}, NAMES),
+    "selective": lambda ax, y, _: figures.selective_from_predictions(ax, y, {"svm": SURE}, NAMES),
+    "subgroups": lambda ax, y, p: figures.subgroups_from_predictions(ax, y, {"svm": p}, {"sex": ["f", "m"] * 3}),
+}
+
+
+@pytest.mark.parametrize("name", FROM_ARRAYS)
+def test_a_figure_from_arrays_is_the_same_of_names_and_of_positions(name):
+    def drawn(y, predicted) -> str:
+        ax = figures.new_axes()
+        assert FROM_ARRAYS[name](ax, y, predicted) is ax
+        return figures.figure_svg(ax.figure)
+
+    assert drawn(TRUE, PREDICTED) == drawn(places(TRUE), places(PREDICTED))
+
+
+def test_figures_from_arrays_show_what_scikit_learn_computes(ax):
+    figures.class_bars_from_predictions(ax, TRUE, {"svm": PREDICTED}, NAMES, "recall")
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx(100 * recall_score(TRUE, PREDICTED, average=None))
+    ax = figures.confusion_from_predictions(figures.new_axes(), TRUE, PREDICTED, NAMES)
+    shares = 100 * confusion_matrix(TRUE, PREDICTED, normalize="true")
+    assert [text.get_text() for text in ax.texts] == [f"{share:.0f}" for share in shares.ravel()]
+    ax = figures.selective_from_predictions(figures.new_axes(), TRUE, {"svm": SURE}, NAMES)
+    assert ax.lines[0].get_ydata()[-1] == pytest.approx(100 * accuracy_score(TRUE, np.array(NAMES)[SURE.argmax(axis=1)]))
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda ax: figures.confusion_from_predictions(ax, ["glad"], ["sad"], NAMES), r"classes among .*; got glad"),
+        (lambda ax: figures.confusion_from_predictions(ax, [0, 1], [0], NAMES), "inconsistent numbers of samples"),
+        (lambda ax: figures.accuracies_from_predictions(ax, [0, 1], {"a": [0]}), "rows of one length"),
+        (lambda ax: figures.reliability_from_predictions(ax, TRUE, {"a": SURE}), "classes among"),
+        (lambda ax: figures.reliability_from_predictions(ax, [0], {"a": SURE}), "a row for each of 1 images"),
+        (lambda ax: figures.selective_from_predictions(ax, [2] * 6, {"a": SURE}), "a column for each class"),
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(ax, draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw(ax)
+
+
+def test_fonts_for_other_scripts_stand_behind_the_own_one(monkeypatch):
+    monkeypatch.setattr(style.font_manager, "get_font_names", lambda: ["Unifont", "Comic Sans", "Noto Sans Thai"])
+    assert style.font_families.__wrapped__() == ("DejaVu Sans", "Noto Sans Thai", "Unifont")
+    assert style.letters_without_font("sad\n\U00012000a\U00012000") == "\U00012000"

@@ -114,8 +114,8 @@ def test_the_audit_is_told_where_it_was_made(make_report, text):
     exact, near = Duplicates(8, 17, 9, 7, 2), NearDuplicates("64-bit hashes", 11, 4261, 53, 3, 6, 1, 0)
     audit = AuditReport("a", 5000, ("happy",), {"train": (5000,)}, 16.5, exact, near, 4, ("x.jpg: empty",), ())
     told = section(render_markdown(make_report(n=200, audit=audit)), "Audit")
-    assert table(told)[1:] == [["identical", "8", "17", "7", "2"], ["near-duplicates", "3", "6", "1", "0"]]
-    for fact in ("5,000 images", "Redundant copies: 9.", "Blank: 4.", "Unreadable: 1.", "has 16.5 times"):
+    assert table(told)[1:] == [["identical", "8", "17", "7", "2"], ["nearly identical", "3", "6", "1", "0"]]
+    for fact in ("5,000 images", "Copies beyond the first of each: 9.", "Blank: 4.", "Unreadable: 1.", "has 16.5 times"):
         assert fact in told
 
 
@@ -144,6 +144,45 @@ def test_the_kept_epoch_and_the_balancing_are_told(make_report):
     text = render_markdown(replace(report, features=(run, *report.features[1:])))
     assert "40 epochs, of which number 31 was kept" in text
     assert "- training images after balancing: 50,505 an epoch" in text
+
+
+def test_the_training_of_a_cnn_is_told_with_its_seed_and_where_its_weights_came_from(make_report):
+    report = make_report(n=200)
+
+    def told(**changes) -> str:
+        run = replace(report.features[0], **changes)
+        return section(render_markdown(replace(report, features=(run,), rows=report.rows_of(run.recipe))), "CNNs")
+
+    assert "- weights: `3f9a0c1d3f9a0c1d`, loaded from a weights file\n" in told(weights_origin="file")
+    assert ", of a training that an earlier run had finished\n" in told(weights_origin="earlier run")
+    assert "- training: 40 epochs of at most 60, seed 0\n" in told(training_seed=0, max_epochs=60)
+    assert "- training: 40 epochs, seed 3\n" in told(training_seed=3, max_epochs=40)
+    assert "- training: 40 epochs\n" in told()
+
+
+def test_a_choice_at_the_end_of_its_grid_is_told(make_report):
+    report = make_report(n=200)
+    assert "wider grid" not in render_markdown(report)
+    rows = [replace(row, grid_ends={"head__C": "largest"}) if row.pipeline == "knn" else row for row in report.rows]
+    told = section(render_markdown(replace(report, rows=tuple(rows))), "Chosen parameters")
+    assert told.count("A wider grid may do better") == 1
+    assert "- knn on compact: head__C = 10.0 is the largest of its grid\n" in told
+
+
+def test_twins_and_heads_are_explained_right_below_the_verdict(text, report, make_report):
+    explained = text.split("\n\n")[2]
+    twins, n = report.dataset.twins, report.dataset.n_test
+    assert "a head is a classifier" in explained
+    assert f"Of the {n:,} test images {twins:,} are twins" in explained
+    assert f"The twin-free part, which decides, is the other {n - twins:,}." in explained
+    assert "twin" not in render_markdown(make_report(n=100, n_twins=0)).split("\n\n")[2]
+
+
+def test_missing_classes_are_warned_of_below_the_verdict(make_report):
+    report = make_report(n=200)
+    counts = {**report.dataset.counts, "validation": (0, *report.dataset.counts["validation"][1:])}
+    text = render_markdown(replace(report, dataset=replace(report.dataset, counts=counts)))
+    assert "\nWarnings:\n\n- Validation has no image of angry: " in text
 
 
 def test_softmax_alone_is_shown_without_empty_columns(make_report):
@@ -192,7 +231,7 @@ def test_protocol_data_features_and_versions_are_told(text, report):
         assert f"- {sentence}" in section(text, "How it was measured")
     assert table(section(text, "Images"))[1][-1] == "28,709"
     assert "PrivateTest" in section(text, "Images")
-    assert "4,474,759 parameters" in section(text, "CNNs")
+    assert "4,474,759 trainable parameters" in section(text, "CNNs")
     assert f"```sh\n{report.command}\n```" in section(text, "Repeat it")
     assert ["numpy", "2.4.6"] in table(section(text, "Repeat it"))
 
@@ -220,7 +259,7 @@ def test_names_are_not_read_as_markup(make_report):
 def test_a_leak_is_told_first(make_report):
     text = render_markdown(make_report(n=200, n_twins=20, leak=Leak(40, 12)))
     assert text.split("\n\n")[1].startswith("**Do not trust this comparison: the CNN of compact was trained on 12")
-    assert "test images it was trained on: 40, of them 12 without a twin" in text
+    assert "test images it was trained on: 40, of which 12 are no twins of train or validation images" in text
 
 
 def test_twins_alone_leave_nothing_to_decide(make_report):

@@ -14,6 +14,7 @@ from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.subgroups import SubgroupScores
 from hybridfer.evaluation.twins import Leak
+from hybridfer.reporting.markdown import render_markdown
 from hybridfer.reporting.page import render_page, write_page
 
 IN_ORDER = [
@@ -194,6 +195,67 @@ def test_a_leak_stands_above_the_verdict(make_report):
     assert html.index('class="warning"') < html.index('id="verdict"')
     assert "was trained on 70 of the twin-free test images" in html
     assert "trained on 70" not in html[html.index('id="verdict"') :]
+
+
+def test_twins_and_heads_are_explained_where_they_are_first_named(html, report):
+    header = Page(html).texts["header"][0]
+    assert "twin-free part" in report.verdict
+    assert f"{report.dataset.twins} are twins: pixel by pixel the same as an image of train or validation" in header
+    assert "classifiers fitted on the features of a CNN" in header
+
+
+@pytest.fixture(scope="module")
+def odd(make_report) -> BenchmarkReport:
+    """A report with a class that validation lacks, a choice at the end of its grid, quick heads, and an earlier training."""
+    report = make_report(n=200, heads=ONE)
+    counts = {**report.dataset.counts, "validation": (0, *report.dataset.counts["validation"][1:])}
+    changes = {
+        "softmax": {},
+        "svm-linear": {"predict_seconds": 0.004},
+        "svm-rbf": {"predict_seconds": 0.0, "grid_ends": {"head__C": "largest"}},
+    }
+    told = {"training_seed": 7, "max_epochs": 60, "weights_origin": "earlier run", "leak": Leak(40, 0)}
+    run = replace(report.features[0], **told)
+    rows = tuple(replace(row, **changes[row.pipeline]) for row in report.rows)
+    return replace(report, features=(run,), rows=rows, dataset=replace(report.dataset, counts=counts), predictions=None)
+
+
+@pytest.fixture(scope="module")
+def odd_html(odd) -> str:
+    return render_page(odd)
+
+
+def test_missing_classes_are_warned_of_above_the_verdict(odd_html):
+    assert odd_html.index("Validation has no image of angry") < odd_html.index('id="verdict"')
+
+
+def test_the_throughput_of_heads_is_that_of_the_markdown(odd, odd_html):
+    text, section = render_markdown(odd), odd_html[odd_html.index('id="time"') : odd_html.index('id="repeat"')]
+    assert re.search(r"\| svm-linear \| .* \| +0\.004 \| +50,000 \|\n", text)
+    assert re.search(r"\| svm-rbf .* \| +0\.0 \| +- \|\n", text)
+    assert 'data-value="50000.0">50,000<' in section
+    assert 'data-value="0.004">0.004<' in section
+    assert "softmax" not in section
+
+
+def test_the_training_of_a_cnn_is_told_in_its_row(odd_html):
+    page = Page(odd_html)
+    cells = [re.sub(r"\s+", " ", text).strip() for text in page.texts["td"]]
+    start = cells.index("4,474,759")
+    assert cells[start + 3 : start + 7] == ["40 of 60", "7", "40 0 twin-free", "1,834.2 by an earlier run"]
+    assert "training seed of compact" in page.texts["dt"]
+    assert "parameters trainable" in [re.sub(r"\s+", " ", text).strip() for text in page.texts["th"]]
+
+
+def test_a_choice_at_the_end_of_its_grid_is_told(odd_html):
+    assert Page(odd_html).texts["td"].count("head__C = 10.0 is the largest of its grid") == 1
+
+
+def test_letters_without_a_font_are_told_once(odd, caplog, recwarn):
+    classes = ("\U00012000\U00012001", *odd.dataset.classes[1:])
+    render_page(replace(odd, rows=odd.rows[:1], dataset=replace(odd.dataset, classes=classes)))
+    assert [record.message.startswith("No font at hand has \U00012000 \U00012001: ") for record in caplog.records] == [True]
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
 
 
 def test_what_a_report_lacks_is_left_out(make_report):

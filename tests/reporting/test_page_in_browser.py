@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -169,6 +170,31 @@ def test_a_wide_table_scrolls_in_its_own_box_on_a_phone(opened):
     inside, outside = opened.execute_script("return [arguments[0].scrollWidth, arguments[0].clientWidth]", box)
     assert inside > outside
     assert box.get_attribute("tabindex") == "0"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_shadow_says_that_a_table_goes_on_and_is_gone_at_its_end(opened, scheme):
+    show(opened, 390, scheme)
+    box = opened.find_element("css selector", "#table .scroll")
+    opened.execute_script("arguments[0].firstElementChild.style.visibility = 'hidden'", box)
+
+    def edge_against_middle() -> float:
+        image = cv2.imdecode(np.frombuffer(box.screenshot_as_png, dtype=np.uint8), cv2.IMREAD_COLOR).astype(float)
+        return float(image[10:-10, -4:].mean() - image[10:-10, -90:-80].mean())
+
+    before = edge_against_middle()
+    assert before < -20 if scheme == "light" else before > 20
+    opened.execute_script("arguments[0].scrollLeft = arguments[0].scrollWidth", box)
+    assert abs(edge_against_middle()) < 1
+
+
+def test_a_table_that_fits_has_no_shadow(opened):
+    show(opened, 1400)
+    boxes = opened.find_elements("css selector", ".scroll")
+    fits = opened.execute_script("return arguments[0].filter((box) => box.scrollWidth <= box.clientWidth)", boxes)
+    opened.execute_script("arguments[0].firstElementChild.style.visibility = 'hidden'", fits[0])
+    image = cv2.imdecode(np.frombuffer(fits[0].screenshot_as_png, dtype=np.uint8), cv2.IMREAD_COLOR)
+    assert image.min() == image.max() == 255
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

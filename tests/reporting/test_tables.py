@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from hybridfer.evaluation.twins import Leak
 from hybridfer.reporting.tables import escape_latex, render_csv, render_latex
 
 
@@ -46,6 +47,18 @@ def test_the_csv_holds_the_numbers_of_the_json(report):
                 assert line[f"{prefix}_{name}"] == ("" if told is None else str(told[name]))
         assert line["vs_best_best"] == ("" if row["versus_best"] is None else row["versus_best"]["best"])
         assert line["softmax"] == ("yes" if row["is_softmax"] else "no")
+
+
+def test_the_csv_tells_what_the_cnn_has_seen(make_report):
+    def leaks(**changes) -> set[tuple[str, str, str]]:
+        report = make_report(n=100, n_twins=10, leak=changes.pop("leak", None))
+        report = replace(report, features=tuple(replace(run, **changes) for run in report.features))
+        names = ("leak_images", "leak_twin_free", "validation_leak")
+        return {tuple(line[name] for name in names) for line in csv_rows(render_csv(report))}
+
+    assert leaks(leak=Leak(40, 12), validation_leak=3) == {("40", "12", "3")}
+    assert leaks(leak=Leak(0, 0), validation_leak=0) == {("0", "0", "0")}
+    assert leaks() == {("", "", "")}
 
 
 def test_both_tables_have_the_rows_in_the_order_of_the_page(report):

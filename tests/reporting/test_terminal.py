@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -127,6 +128,25 @@ def test_the_table_is_plain_ascii(report):
 def test_warnings_of_a_row_are_shown_with_its_name(make_report):
     text = render_table(make_report(n=200, warnings=("did not converge",)), width=100, colour=False)
     assert "warning: svm-linear on compact: did not converge" in text
+
+
+def test_missing_classes_are_warned_of(make_report):
+    report = make_report(n=200)
+    counts = {**report.dataset.counts, "test": (0, *report.dataset.counts["test"][1:])}
+    text = render_table(replace(report, dataset=replace(report.dataset, counts=counts)), width=100, colour=False)
+    assert "warning: The test split has no image of angry: macro-F1 is the mean over the 6 of 7" in re.sub(r"\s+", " ", text)
+
+
+def test_the_legend_says_what_twin_free_is_where_there_are_twins(report, make_report):
+    words = "twin-free    test images whose pixels are in neither train nor validation; they decide"
+    assert words in render_table(report, width=100, colour=False)
+    assert "twin-free" not in render_table(make_report(n=200, n_twins=0), width=100, colour=False)
+
+
+def test_a_cnn_is_described_in_as_many_lines_as_it_needs(report):
+    assert "compact: 4,474,759 trainable parameters, 512 features of embedding\n" in render_table(report, 100, colour=False)
+    narrow = render_table(report, width=40, colour=False)
+    assert "compact: 4,474,759 trainable parameters,\n  512 features of embedding\n" in narrow
 
 
 def test_a_leak_is_shown_before_the_verdict(make_report):

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from hybridfer.evaluation.metrics import ClassScores
+from hybridfer.reporting.figures.layout import legend_above, name_lines, offsets
 from hybridfer.reporting.figures.style import MUTED, series_colours
 
 _THICKNESS = 0.8
@@ -22,18 +23,12 @@ def class_histogram(
     Parameters
     ----------
     ax : Axes
-        To draw on.
     classes : sequence of k str
         Names of the classes.
     counts : mapping of str to sequence of k int
         For each collection, by its name, images by class.
     reference : str, optional
         The collection that the others are held against; it is orange.
-
-    Returns
-    -------
-    Axes
-        `ax`.
 
     Raises
     ------
@@ -42,8 +37,8 @@ def class_histogram(
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = class_histogram(Figure().subplots(), ["happy", "sad"], {"as read": [70, 30], "balanced": [70, 70]})
+    >>> from hybridfer.reporting.figures import new_axes
+    >>> ax = class_histogram(new_axes(), ["happy", "sad"], {"as read": [70, 30], "balanced": [70, 70]})
     >>> [int(bar.get_width()) for bar in ax.patches]
     [70, 30, 70, 70]
     """
@@ -65,18 +60,12 @@ def per_class_bars(
     Parameters
     ----------
     ax : Axes
-        To draw on.
     scores : mapping of str to sequence of ClassScores
         For each classifier, by its name, the scores of the classes in the same order.
     measure : {"f1", "precision", "recall"}
         What to draw, in %.
     reference : str, optional
         The classifier that the others are held against; it is orange.
-
-    Returns
-    -------
-    Axes
-        `ax`.
 
     Raises
     ------
@@ -85,8 +74,8 @@ def per_class_bars(
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = per_class_bars(Figure().subplots(), {"softmax": [ClassScores("happy", 0.8, 0.9, 0.85, 40)]})
+    >>> from hybridfer.reporting.figures import new_axes
+    >>> ax = per_class_bars(new_axes(), {"softmax": [ClassScores("happy", 0.8, 0.9, 0.85, 40)]})
     >>> float(ax.patches[0].get_width())
     85.0
     """
@@ -106,20 +95,10 @@ def _grouped_bars(
     """Draw lying bars with their numbers, the first class on top."""
     thickness = _THICKNESS / max(len(groups), 1)
     places, colours = np.arange(len(names)), series_colours(groups, reference)
-    for i, (label, numbers) in enumerate(groups.items()):
-        offset = (i - (len(groups) - 1) / 2) * thickness
+    for (label, numbers), offset in zip(groups.items(), offsets(len(groups), _THICKNESS), strict=True):
         bars = ax.barh(places + offset, numbers, thickness * 0.92, color=colours[label], label=label)
         ax.bar_label(bars, labels=[text.format(n) for n in numbers], padding=2, fontsize=6.5, color=MUTED)
-    ax.set_yticks(places, names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
+    name_lines(ax, names)
     ax.margins(x=0.12)
-    ax.grid(visible=False, axis="y")
     if len(groups) > 1:
         legend_above(ax, len(groups))
-
-
-def legend_above(ax: Axes, columns: int) -> None:
-    """Put the legend above the axes, where nothing is drawn."""
-    ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2, columnspacing=1.2, handletextpad=0.5
-    )

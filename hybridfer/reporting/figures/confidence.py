@@ -9,10 +9,9 @@ from matplotlib.axes import Axes
 
 from hybridfer.evaluation.calibration import ReliabilityBin
 from hybridfer.evaluation.selective import SelectiveCurve
-from hybridfer.reporting.figures.class_bars import legend_above
+from hybridfer.reporting.figures.layout import MARKERS, legend_above
 from hybridfer.reporting.figures.style import MUTED, series_colours
 
-_MARKERS = ("o", "s", "^", "D")
 # area of the marker of a bin that holds every image, in square points
 _LARGEST = 130
 
@@ -23,23 +22,17 @@ def reliability_diagram(ax: Axes, bins: Mapping[str, Sequence[ReliabilityBin]], 
     Parameters
     ----------
     ax : Axes
-        To draw on.
     bins : mapping of str to sequence of ReliabilityBin
         For each set of confidences, by its name, such as before and after temperature scaling. The larger a marker, the
         more images are in its bin.
     reference : str, optional
         The set that the others are held against; it is orange.
 
-    Returns
-    -------
-    Axes
-        `ax`.
-
     Examples
     --------
-    >>> from matplotlib.figure import Figure
+    >>> from hybridfer.reporting.figures import new_axes
     >>> bins = [ReliabilityBin(low=0.6, high=0.8, n=10, confidence=0.75, accuracy=0.5)]
-    >>> ax = reliability_diagram(Figure().subplots(), {"softmax": bins})
+    >>> ax = reliability_diagram(new_axes(), {"softmax": bins})
     >>> ax.get_xlabel()
     'confidence (%)'
     """
@@ -49,7 +42,7 @@ def reliability_diagram(ax: Axes, bins: Mapping[str, Sequence[ReliabilityBin]], 
         confidence = np.array([100 * one.confidence for one in members])
         accuracy = np.array([100 * one.accuracy for one in members])
         share = np.array([one.n for one in members]) / max(sum(one.n for one in members), 1)
-        colour, marker = colours[label], _MARKERS[i % len(_MARKERS)]
+        colour, marker = colours[label], MARKERS[i % len(MARKERS)]
         ax.plot(confidence, accuracy, color=colour, linewidth=1.1, marker=marker, markersize=2.5, label=label, zorder=2)
         ax.scatter(confidence, accuracy, s=_LARGEST * share, color=colour, marker=marker, alpha=0.45, linewidths=0, zorder=3)
     ax.set(xlim=(0, 100), ylim=(0, 101), xlabel="confidence (%)", ylabel="accuracy (%)")
@@ -64,28 +57,22 @@ def selective_curve(ax: Axes, curves: Mapping[str, SelectiveCurve], reference: s
     Parameters
     ----------
     ax : Axes
-        To draw on.
     curves : mapping of str to SelectiveCurve
         For each classifier, by its name.
     reference : str, optional
         The classifier that the others are held against; it is orange.
 
-    Returns
-    -------
-    Axes
-        `ax`.
-
     Examples
     --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = selective_curve(Figure().subplots(), {"softmax": SelectiveCurve((0.5, 1.0), (0.9, 0.7), (0.8, 0.2))})
+    >>> from hybridfer.reporting.figures import new_axes
+    >>> ax = selective_curve(new_axes(), {"softmax": SelectiveCurve((0.5, 1.0), (0.9, 0.7), (0.8, 0.2))})
     >>> ax.lines[0].get_ydata().tolist()
     [90.0, 70.0]
     """
     colours = series_colours(curves, reference)
     for i, (label, curve) in enumerate(curves.items()):
         shares, accuracies = 100 * np.asarray(curve.shares), 100 * np.asarray(curve.accuracies)
-        marker = _MARKERS[i % len(_MARKERS)]
+        marker = MARKERS[i % len(MARKERS)]
         ax.plot(shares, accuracies, color=colours[label], marker=marker, markersize=3, label=label)
     ax.set(xlim=(0, 102), xlabel="images answered, the most confident first (%)", ylabel="accuracy (%)")
     bottom, top = ax.get_ylim()

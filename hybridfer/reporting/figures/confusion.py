@@ -23,16 +23,10 @@ def confusion_matrix(ax: Axes, confusion: ArrayLike, classes: Sequence[str]) -> 
     Parameters
     ----------
     ax : Axes
-        To draw on.
     confusion : array-like of shape (k, k), integers
         Images by true class (row) and predicted class (column).
     classes : sequence of k str
         Their names.
-
-    Returns
-    -------
-    Axes
-        `ax`.
 
     Raises
     ------
@@ -41,8 +35,8 @@ def confusion_matrix(ax: Axes, confusion: ArrayLike, classes: Sequence[str]) -> 
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = confusion_matrix(Figure().subplots(), [[8, 2], [1, 9]], ["happy", "sad"])
+    >>> from hybridfer.reporting.figures import new_axes
+    >>> ax = confusion_matrix(new_axes(), [[8, 2], [1, 9]], ["happy", "sad"])
     >>> [text.get_text() for text in ax.texts]
     ['80', '20', '10', '90']
     """
@@ -57,27 +51,15 @@ def confusion_difference(ax: Axes, confusion: ArrayLike, reference: ArrayLike, c
 
     Parameters
     ----------
-    ax : Axes
-        To draw on.
-    confusion, reference : array-like of shape (k, k), integers
-        Images by true class (row) and predicted class (column).
-    classes : sequence of k str
-        Their names.
-
-    Returns
-    -------
-    Axes
-        `ax`.
-
-    Raises
-    ------
-    ValueError
-        If a matrix does not belong to the classes.
+    ax, confusion, classes
+        As in `confusion_matrix`, with the same error.
+    reference : array-like of shape (k, k), integers
+        The other matrix.
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = confusion_difference(Figure().subplots(), [[9, 1], [1, 9]], [[8, 2], [1, 9]], ["happy", "sad"])
+    >>> from hybridfer.reporting.figures import new_axes
+    >>> ax = confusion_difference(new_axes(), [[9, 1], [1, 9]], [[8, 2], [1, 9]], ["happy", "sad"])
     >>> [text.get_text() for text in ax.texts]
     ['+10', '-10', '·', '·']
     """

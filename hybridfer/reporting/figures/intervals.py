@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 
 from hybridfer.evaluation.significance import Interval
 from hybridfer.evaluation.subgroups import SubgroupScores
-from hybridfer.reporting.figures.class_bars import legend_above
-from hybridfer.reporting.figures.style import ACCENT, COUNTER, INK, MUTED, series_colours
+from hybridfer.reporting.figures.layout import MARKERS, legend_above, name_lines, offsets
+from hybridfer.reporting.figures.style import ACCENT, COUNTER, MUTED, series_colours
 
-_MARKERS = ("o", "s", "^", "D")
+_INTERVALS = "accuracy (%), 95 % interval"
 
 
 def accuracy_intervals(
@@ -27,7 +27,6 @@ def accuracy_intervals(
     Parameters
     ----------
     ax : Axes
-        To draw on.
     names : sequence of n str
         What was scored; the first stands on top.
     accuracies : sequence of n float
@@ -37,15 +36,10 @@ def accuracy_intervals(
     reference : sequence of n bool, optional
         Which of them the others are held against, such as softmax; they are drawn as orange squares.
 
-    Returns
-    -------
-    Axes
-        `ax`.
-
     Examples
     --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = accuracy_intervals(Figure().subplots(), ["softmax", "forest"], [0.61, 0.62], [(0.6, 0.62), (0.6, 0.64)])
+    >>> from hybridfer.reporting.figures import new_axes
+    >>> ax = accuracy_intervals(new_axes(), ["softmax", "forest"], [0.61, 0.62], [(0.6, 0.62), (0.6, 0.64)])
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['softmax', 'forest']
     """
@@ -54,7 +48,8 @@ def accuracy_intervals(
         colour, marker = (COUNTER, "s") if is_reference else (ACCENT, "o")
         _dot_with_interval(ax, place, accuracy, interval, colour, marker)
         _write_beside(ax, f"{100 * accuracy:.1f}", 100 * interval[1], place)
-    _named_lines(ax, names)
+    name_lines(ax, names)
+    ax.set_xlabel(_INTERVALS)
     ax.margins(x=0.14)
     return ax
 
@@ -65,34 +60,27 @@ def subgroup_bars(ax: Axes, subgroups: Mapping[str, Sequence[SubgroupScores]], r
     Parameters
     ----------
     ax : Axes
-        To draw on.
     subgroups : mapping of str to sequence of SubgroupScores
         For each classifier, by its name, the same subgroups in the same order.
     reference : str, optional
         The classifier that the others are held against; it is orange.
 
-    Returns
-    -------
-    Axes
-        `ax`.
-
     Examples
     --------
-    >>> from matplotlib.figure import Figure
+    >>> from hybridfer.reporting.figures import new_axes
     >>> scores = [SubgroupScores("glasses", "yes", 40, 0.5, (0.35, 0.65))]
-    >>> ax = subgroup_bars(Figure().subplots(), {"softmax": scores})
+    >>> ax = subgroup_bars(new_axes(), {"softmax": scores})
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['glasses: yes (40)']
     """
     first, colours = next(iter(subgroups.values()), ()), series_colours(subgroups, reference)
-    step = 0.5 / max(len(subgroups), 1)
-    for i, (label, members) in enumerate(subgroups.items()):
-        offset = (i - (len(subgroups) - 1) / 2) * step
+    for i, ((label, members), offset) in enumerate(zip(subgroups.items(), offsets(len(subgroups), 0.5), strict=True)):
+        colour, marker = colours[label], MARKERS[i % len(MARKERS)]
         for place, one in enumerate(members):
-            colour, marker = colours[label], _MARKERS[i % len(_MARKERS)]
             label_once = label if place == 0 else ""
             _dot_with_interval(ax, place + offset, one.accuracy, one.accuracy_interval, colour, marker, label_once)
-    _named_lines(ax, [f"{one.column}: {one.value} ({one.n:,})" for one in first])
+    name_lines(ax, [f"{one.column}: {one.value} ({one.n:,})" for one in first])
+    ax.set_xlabel(_INTERVALS)
     if len(subgroups) > 1:
         legend_above(ax, len(subgroups))
     return ax
@@ -104,21 +92,15 @@ def run_dots(ax: Axes, names: Sequence[str], runs: Sequence[Sequence[float]]) ->
     Parameters
     ----------
     ax : Axes
-        To draw on.
     names : sequence of n str
         What was run; the first stands on top.
     runs : sequence of n sequences of float
         The accuracy of each run, as a share.
 
-    Returns
-    -------
-    Axes
-        `ax`.
-
     Examples
     --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = run_dots(Figure().subplots(), ["softmax", "forest"], [[0.60, 0.62], [0.61, 0.65]])
+    >>> from hybridfer.reporting.figures import new_axes
+    >>> ax = run_dots(new_axes(), ["softmax", "forest"], [[0.60, 0.62], [0.61, 0.65]])
     >>> ax.texts[1].get_text()
     '63.0'
     """
@@ -127,7 +109,7 @@ def run_dots(ax: Axes, names: Sequence[str], runs: Sequence[Sequence[float]]) ->
         ax.plot(shares, np.full(shares.size, place), "o", color=ACCENT, markersize=4.5, alpha=0.55, markeredgewidth=0)
         ax.plot([shares.mean()] * 2, [place - 0.28, place + 0.28], color=COUNTER, linewidth=1.6)
         _write_beside(ax, f"{shares.mean():.1f}", float(shares.max()), place)
-    _named_lines(ax, names)
+    name_lines(ax, names)
     ax.set_xlabel("accuracy (%), a dot a run; line: mean")
     ax.margins(x=0.14)
     return ax
@@ -144,11 +126,3 @@ def _dot_with_interval(
 def _write_beside(ax: Axes, text: str, x: float, y: float) -> None:
     """Write a number to the right of a point."""
     ax.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=6.5, color=MUTED)
-
-
-def _named_lines(ax: Axes, names: Sequence[str]) -> None:
-    """Name the lines, the first on top."""
-    ax.set_yticks(np.arange(len(names)), names, color=INK)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_xlabel("accuracy (%), 95 % interval")
-    ax.grid(visible=False, axis="y")

@@ -26,18 +26,12 @@ def projection(ax: Axes, points: ArrayLike, labels: ArrayLike, classes: Sequence
     Parameters
     ----------
     ax : Axes
-        To draw on.
     points : array-like of shape (n, 2)
         Where the images lie, such as on the first two principal components.
     labels : array-like of shape (n,), integers
         Their classes, as positions in `classes`.
     classes : sequence of str
         Names of the classes.
-
-    Returns
-    -------
-    Axes
-        `ax`.
 
     Raises
     ------
@@ -46,8 +40,8 @@ def projection(ax: Axes, points: ArrayLike, labels: ArrayLike, classes: Sequence
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
-    >>> ax = projection(Figure().subplots(), [[0, 1], [2, 3]], [0, 1], ["happy", "sad"])
+    >>> from hybridfer.reporting.figures import new_axes
+    >>> ax = projection(new_axes(), [[0, 1], [2, 3]], [0, 1], ["happy", "sad"])
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['happy', 'sad']
     """

@@ -28,11 +28,6 @@ def image_sheet(ax: Axes, images: NDArray[np.uint8], captions: Sequence[str], co
     columns : int
         Images in a row.
 
-    Returns
-    -------
-    Axes
-        `ax`.
-
     Raises
     ------
     ValueError
@@ -41,8 +36,8 @@ def image_sheet(ax: Axes, images: NDArray[np.uint8], captions: Sequence[str], co
     Examples
     --------
     >>> import numpy as np
-    >>> from matplotlib.figure import Figure
-    >>> ax = image_sheet(Figure().subplots(), np.zeros((2, 48, 48), dtype=np.uint8), ["fear", "sad"])
+    >>> from hybridfer.reporting.figures import new_axes
+    >>> ax = image_sheet(new_axes(), np.zeros((2, 48, 48), dtype=np.uint8), ["fear", "sad"])
     >>> len(ax.images), ax.texts[0].get_text()
     (2, 'fear')
     """
@@ -62,5 +57,16 @@ def image_sheet(ax: Axes, images: NDArray[np.uint8], captions: Sequence[str], co
 
 
 def sheet_row_height(images: NDArray[np.uint8]) -> float:
-    """The height of a row with its captions, in widths of an image."""
+    """The height of a row with its captions, in widths of an image.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, h, w) or (n, h, w, 3), dtype uint8
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sheet_row_height(np.zeros((2, 48, 48), dtype=np.uint8))
+    1.5
+    """
     return images.shape[1] / images.shape[2] + _CAPTION

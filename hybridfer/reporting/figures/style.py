@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import matplotlib
+from matplotlib import font_manager
 from matplotlib.colors import LinearSegmentedColormap
 
 #: Text and lines; numbers beside them; rules behind them; the page; numbers on a strong colour.
@@ -37,7 +40,6 @@ _STYLE = matplotlib.RcParams(
         "axes.titlesize": 8.5,
         "axes.titleweight": "bold",
         "figure.facecolor": PAPER,
-        "font.family": "DejaVu Sans",
         "font.size": 8,
         "grid.color": RULE,
         "grid.linewidth": 0.5,
@@ -63,6 +65,55 @@ _STYLE = matplotlib.RcParams(
 )
 
 
+# for letters that DejaVu Sans lacks, where one of them is installed
+_OTHER_SCRIPTS = (
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei", "Droid Sans Fallback", "IPAGothic", "NanumGothic", "Noto Sans Devanagari", "Noto Sans Bengali",
+    "Noto Sans Tamil", "Noto Sans Thai", "Noto Sans Ethiopic", "Lohit Devanagari", "FreeSans", "Unifont",
+    "Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Arial Unicode MS", "Microsoft YaHei", "Yu Gothic",
+    "Malgun Gothic", "Nirmala UI", "Leelawadee UI",
+)  # fmt: skip
+
+
+@cache
+def font_families() -> tuple[str, ...]:
+    """Name the fonts of the figures: DejaVu Sans, which matplotlib brings along, then those at hand for other scripts.
+
+    Examples
+    --------
+    >>> font_families()[0]
+    'DejaVu Sans'
+    """
+    installed = set(font_manager.get_font_names())
+    return ("DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed))
+
+
+def letters_without_font(text: str) -> str:
+    """Give the letters of a text, each once, that no font of the figures has: they are drawn as boxes.
+
+    Examples
+    --------
+    >>> letters_without_font("happy, fröhlich, радость")
+    ''
+    """
+    return "".join(letter for letter in dict.fromkeys(text) if letter.isprintable() and ord(letter) not in _glyphs())
+
+
+@cache
+def _glyphs() -> frozenset[int]:
+    """The letters that the fonts of the figures have, by their code points."""
+    paths = [font_manager.findfont(family) for family in font_families()]
+    return frozenset(code for path in paths for code in font_manager.get_font(path).get_charmap())
+
+
+@contextmanager
+def boxes_untold() -> Iterator[None]:
+    """Keep matplotlib from warning of each letter without a font in each figure, where it was told once already."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        yield
+
+
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw in the report's style while the block runs.
@@ -75,7 +126,7 @@ def house_style() -> Iterator[None]:
     >>> axes.spines["top"].get_visible()
     False
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context({**_STYLE, "font.family": list(font_families())}):
         yield
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from hybridfer.evaluation.feature_run import Epoch
-from hybridfer.reporting.figures.class_bars import legend_above
+from hybridfer.reporting.figures.layout import legend_above
 from hybridfer.reporting.figures.style import ACCENT, COUNTER, INK, MUTED
 
 _QUANTITIES = {
@@ -25,18 +25,13 @@ def training_curves(ax: Axes, history: Sequence[Epoch], quantity: str = "loss", 
     Parameters
     ----------
     ax : Axes
-        To draw on.
     history : sequence of Epoch
-        What was measured; values that were not are left out.
+        What was measured; values that were not are left out. `hybridfer.evaluation.feature_run.read_history` makes it of
+        the ``history_`` of a `CNNClassifier`.
     quantity : {"loss", "accuracy", "learning rate"}
         What to draw.
     restored_epoch : int, optional
         The epoch to mark.
-
-    Returns
-    -------
-    Axes
-        `ax`.
 
     Raises
     ------
@@ -45,9 +40,9 @@ def training_curves(ax: Axes, history: Sequence[Epoch], quantity: str = "loss", 
 
     Examples
     --------
-    >>> from matplotlib.figure import Figure
+    >>> from hybridfer.reporting.figures import new_axes
     >>> history = [Epoch(1, 1.9, 0.2, 1.8, 0.3, 0.001, 5.0), Epoch(2, 1.7, 0.4, 1.6, 0.5, 0.001, 5.0)]
-    >>> ax = training_curves(Figure().subplots(), history, "accuracy", restored_epoch=2)
+    >>> ax = training_curves(new_axes(), history, "accuracy", restored_epoch=2)
     >>> ax.lines[1].get_ydata().tolist()
     [30.0, 50.0]
     """

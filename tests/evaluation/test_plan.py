@@ -1,0 +1,29 @@
+import pytest
+
+from hybridfer import FeatureRecipe
+from hybridfer.errors import RecipeError
+from hybridfer.evaluation.plan import load_features
+from hybridfer.networks import catalogue_network
+from hybridfer.recipes import load_recipe
+
+QUICK = FeatureRecipe(name="tiny", network="tiny", training={"max_epochs": 2})
+
+
+def test_networks_stand_where_they_were_given_and_are_numbered_where_names_repeat():
+    first, second = catalogue_network("tiny"), catalogue_network("tiny", random_state=1)
+    recipes = load_features([first, QUICK, second, "compact"], "faces")
+    assert [recipe.name for recipe in recipes] == ["tiny-2", "tiny", "tiny-3", "compact"]
+    assert [recipe.given for recipe in recipes[::2]] == [first, second]
+    assert recipes[0].layers == ("embedding",)
+
+
+def test_epochs_and_precision_are_those_of_trainings_alone():
+    _, trained, loaded = load_features([catalogue_network("baseline"), QUICK, "compact"], "faces", 1, "bf16")
+    assert (trained.training.max_epochs, trained.training.precision) == (1, "bf16")
+    assert loaded == load_recipe("feature", "compact")
+
+
+def test_one_network_is_given_once():
+    network = catalogue_network("tiny")
+    with pytest.raises(RecipeError, match="given once"):
+        load_features([network, network], "faces")
