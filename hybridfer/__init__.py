@@ -13,19 +13,18 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .audit import AuditReport, audit_dataset
     from .datasets import Dataset, make_faces, read_dataset
-    from .evaluation.benchmark import run_benchmark
-    from .evaluation.report import BenchmarkReport
     from .extraction import Extraction, extract_features
     from .featurizer import CNNFeaturizer
     from .heads import build_pipeline
     from .networks import list_networks, load_network
     from .recipes import FeatureRecipe, PipelineRecipe
+    from .reporting.display import BenchmarkReport, run_benchmark
     from .store import FeatureStore
     from .training import CNNClassifier
 
 _HOMES = {
     "AuditReport": "audit",
-    "BenchmarkReport": "evaluation.report",
+    "BenchmarkReport": "reporting.display",
     "CNNClassifier": "training",
     "CNNFeaturizer": "featurizer",
     "Dataset": "datasets",
@@ -40,7 +39,7 @@ _HOMES = {
     "load_network": "networks",
     "make_faces": "datasets",
     "read_dataset": "datasets",
-    "run_benchmark": "evaluation.benchmark",
+    "run_benchmark": "reporting.display",
 }
 
 __all__ = [

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 Value = TypeVar("Value")
 
@@ -23,7 +23,7 @@ class LayoutError(ValueError):
 
 
 def plain(value: Any, skip: Sequence[str] = ()) -> Any:
-    """Turn nested dataclasses into dictionaries and lists.
+    """Turn nested dataclasses and pydantic models into dictionaries and lists.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ def plain(value: Any, skip: Sequence[str] = ()) -> Any:
     """
     if is_dataclass(value):
         return {part.name: plain(getattr(value, part.name)) for part in fields(value) if part.name not in skip}
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
     if isinstance(value, Mapping):
         return {key: plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

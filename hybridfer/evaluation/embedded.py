@@ -76,6 +76,7 @@ class Embedded:
         validation = softmax(self.logits["validation"][:, columns].astype(float), axis=1)
         labels = splits.labels("validation")
         accuracy = float((validation.argmax(axis=1) == labels).mean())
+        learnt = float((self.logits["train"][:, columns].argmax(axis=1) == splits.labels("train")).mean())
         told = []
         if others := sorted(set(self.network.classes) - set(classes)):
             told.append(f"the CNN also knows {', '.join(others)}; its softmax is taken over the classes of the dataset")
@@ -92,6 +93,7 @@ class Embedded:
             predict_seconds=seconds,
             warnings=tuple(told),
             validation_probabilities=validation,
+            train_accuracy=learnt,
         )
 
 
@@ -139,6 +141,8 @@ def embed_splits(
         restored_epoch=find_restored_epoch(history, network.training),
         trained_counts=order_trained_counts(network.training, network.classes, splits.dataset.classes),
         projection_variance=variance,
+        source=recipe.source,
+        published=recipe.published,
     )
     return Embedded(
         run,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from pydantic import JsonValue
+
 from hybridfer.evaluation.twins import Leak
+from hybridfer.recipes import PublishedFigure
 
 Origin = Literal["file", "memory", "earlier run", "this run"]
 
@@ -91,6 +94,12 @@ class FeatureRun:
         The seed that the network was trained with; None where the weights do not say.
     max_epochs : int or None
         The most epochs that it was to be trained for; None where the weights do not say.
+    training : dict of str to object
+        All that it was trained by, as in `hybridfer.networks.Network.training`; empty where the weights do not say.
+    source : str
+        Where the recipe comes from, as it says itself.
+    published : tuple of PublishedFigure
+        What that source says of its own system.
     """
 
     recipe: str
@@ -115,9 +124,12 @@ class FeatureRun:
     weights_origin: Origin | None = None
     training_seed: int | None = None
     max_epochs: int | None = None
+    training: dict[str, JsonValue] = field(default_factory=dict)
+    source: str = ""
+    published: tuple[PublishedFigure, ...] = ()
 
     def with_training(self, origin: Origin, training: Mapping[str, Any]) -> FeatureRun:
-        """Add where the weights came from, and the seed and the epochs of their training.
+        """Add where the weights came from, and how they were trained.
 
         Parameters
         ----------
@@ -127,7 +139,7 @@ class FeatureRun:
             As in `hybridfer.networks.Network.training`.
         """
         seed, epochs = (_whole(training.get(name)) for name in ("random_state", "max_epochs"))
-        return replace(self, weights_origin=origin, training_seed=seed, max_epochs=epochs)
+        return replace(self, weights_origin=origin, training_seed=seed, max_epochs=epochs, training=dict(training))
 
 
 def read_history(history: Sequence[Mapping[str, Any]]) -> tuple[Epoch, ...]:

@@ -92,6 +92,8 @@ def finish_head(
                 f"{splits.dataset.source}: {error} Change its recipe, or leave it out by naming others with -p."
             ) from error
         finished.keep(identity, prediction)
+    else:
+        log.info("%s on %s was fitted before", recipe.name, embedded.run.recipe)
     return replace(prediction, grid_ends=find_grid_ends(search_grid(recipe), prediction.best_params))
 
 

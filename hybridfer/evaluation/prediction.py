@@ -40,6 +40,8 @@ class Prediction:
         What the reader should know, such as a head that did not converge.
     validation_probabilities : ndarray of shape (m, k) or None
         The probabilities of the validation images, from a classifier that was not fitted on them; None where there is none.
+    train_accuracy : float or None
+        Of the CNN itself on the train images as they are; None for heads, which may know them by heart.
     grid_ends : mapping of str to {"smallest", "largest"}
         The chosen parameters that are at an end of their grid, from `hybridfer.evaluation.grid_ends.find_grid_ends`.
 
@@ -65,6 +67,7 @@ class Prediction:
     predict_seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     validation_probabilities: NDArray[np.floating] | None = None
+    train_accuracy: float | None = None
     grid_ends: Mapping[str, End] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -58,6 +58,9 @@ class Row:
         None for the best row itself, and where no image is twin-free.
     subgroups : tuple of SubgroupScores
         On the subgroups of the whole test split, where a table of them was given.
+    train_accuracy : float or None
+        Of the CNN's own softmax on the train images as they are, to be held against `whole`; None for heads, which may
+        know them by heart.
     grid_ends : dict of str to {"smallest", "largest"}
         The chosen parameters that are at an end of their grid; a wider grid may do better.
     """
@@ -78,6 +81,7 @@ class Row:
     temperature: Temperature | None = None
     versus_best: BestComparison | None = None
     subgroups: tuple[SubgroupScores, ...] = ()
+    train_accuracy: float | None = None
     grid_ends: dict[str, End] = field(default_factory=dict)
 
     @property
@@ -181,6 +185,7 @@ def compare_rows(
             temperature=scale_temperature(y_validation, prediction.validation_probabilities, y, prediction.probabilities),
             versus_best=versus_best.get(key),
             subgroups=score_subgroups(prediction.labels == y, groups or {}),
+            train_accuracy=prediction.train_accuracy,
             grid_ends=dict(prediction.grid_ends),
         )
         for key, prediction in predictions.items()

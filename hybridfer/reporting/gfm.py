@@ -12,7 +12,7 @@ _MARKUP = re.compile(r"[\\`*|\[\]]|(?<!\w)_|_(?!\w)")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
-def table(header: Sequence[str], n_left: int, rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], n_left: int, rows: Sequence[Sequence[str]], *, ends_in_words: bool = False) -> str:
     """Set a table whose first columns are words, and the others figures.
 
     Parameters
@@ -23,6 +23,8 @@ def table(header: Sequence[str], n_left: int, rows: Sequence[Sequence[str]]) -> 
         How many columns, from the left, hold words.
     rows : sequence of sequences of str
         As many cells each as there are headings.
+    ends_in_words : bool
+        Whether the last column holds words too.
 
     Returns
     -------
@@ -36,12 +38,10 @@ def table(header: Sequence[str], n_left: int, rows: Sequence[Sequence[str]]) -> 
     | happy |    895 |
     """
     widths = [max(3, *(len(line[i]) for line in [header, *rows])) for i in range(len(header))]
-    rule = ["-" * width if i < n_left else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    words = [i < n_left or (ends_in_words and i == len(header) - 1) for i in range(len(header))]
+    rule = ["-" * width if word else "-" * (width - 1) + ":" for width, word in zip(widths, words, strict=True)]
     lines = [
-        [
-            cell.ljust(width) if i < n_left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
+        [cell.ljust(width) if word else cell.rjust(width) for cell, width, word in zip(line, widths, words, strict=True)]
         for line in [header, rule, *rows]
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

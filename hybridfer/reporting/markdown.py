@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.metrics import Scores
+from hybridfer.evaluation.published import compare_published
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.rows import Row, count_comparisons
 from hybridfer.reporting import markdown_details as details
 from hybridfer.reporting.gfm import NONE, escape, section, table
+from hybridfer.reporting.published_table import LEGEND, published_table
 from hybridfer.reporting.shown import about_twins, ordered_rows
 
 
@@ -36,6 +38,7 @@ def render_markdown(report: BenchmarkReport) -> str:
         f"# Softmax or hybrid: {escape(report.dataset.source)}",
         _verdict(report),
         section("The table", _tables(report)),
+        section("Published figures beside ours", _published(report)),
         section("How it was measured", _protocol(report)),
         section("Confidence", details.confidence(report)),
         section("Subgroups", "\n\n".join(details.subgroups(report))),
@@ -60,6 +63,12 @@ def _verdict(report: BenchmarkReport) -> str:
         "Warnings:\n\n" + "\n".join(f"- {escape(warning)}" for warning in warnings) if warnings else "",
     ]
     return "\n\n".join(text.strip() for text in texts if text)
+
+
+def _published(report: BenchmarkReport) -> str:
+    """What the sources of the recipes publish; nothing where they publish nothing."""
+    lines = compare_published(report)
+    return "\n\n".join([published_table(lines), LEGEND]) if lines else ""
 
 
 def _tables(report: BenchmarkReport) -> str:

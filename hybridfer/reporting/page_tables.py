@@ -10,6 +10,7 @@ from hybridfer.audit.report import AuditReport, Duplicates, NearDuplicates
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.comparisons import BestComparison, SoftmaxComparison
 from hybridfer.evaluation.feature_run import FeatureRun
+from hybridfer.evaluation.published import compare_published
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.twins import Leak
@@ -41,6 +42,38 @@ def results_table(report: BenchmarkReport) -> Table:
         "accuracy of the best row, which was chosen on these very images, so that this column proves nothing about others."
     )
     return Table(caption, tuple(columns), tuple(rows), sortable=True)
+
+
+def published_table(report: BenchmarkReport) -> Table | None:
+    """What the sources of the recipes publish, beside ours."""
+    columns = (
+        word("system"),
+        word("pipeline"),
+        word("measure"),
+        word("split"),
+        Column("published", "%, images"),
+        Column("ours", "%, 95 %"),
+        Column("ours on", "images"),
+        word("remark"),
+    )
+    rows = [
+        (
+            Cell(line.recipe),
+            Cell(line.pipeline),
+            Cell(line.measure),
+            Cell(line.split),
+            replace(share(line.published), note="" if line.published_n is None else f"{line.published_n:,}"),
+            share(line.ours.value, line.ours.interval) if line.ours else Cell(NONE),
+            number(line.ours.n if line.ours else None),
+            Cell(line.remark),
+        )
+        for line in compare_published(report)
+    ]
+    caption = (
+        "What the sources of the recipes say of their own systems, on their own images, and what the same recipes came to "
+        "here. Other images, other trainings: a difference between them proves nothing."
+    )
+    return Table(caption, columns, tuple(rows)) if rows else None
 
 
 def class_table(shown: ShownRun) -> Table | None:

@@ -80,6 +80,12 @@ def _table(source: PageSource) -> Iterator[Part]:
         yield Part(text=f"What follows looks closely at {shown}; the figures of {others} more are in figures/.")
 
 
+def _published(source: PageSource) -> Iterator[Part]:
+    table = page_tables.published_table(source.report)
+    if table is not None:
+        yield Part(tables=(table,))
+
+
 def _confusion(source: PageSource) -> Iterator[Part]:
     yield from _each(source, "confusion")
 
@@ -215,6 +221,7 @@ def _files(_source: PageSource) -> Iterator[Part]:
 
 _SECTIONS: tuple[tuple[str, str, Callable[[PageSource], Iterator[Part]]], ...] = (
     ("table", "The table", _table),
+    ("published", "Published figures beside ours", _published),
     ("confusion", "What is taken for what", _confusion),
     ("per-class", "Class by class", _per_class),
     ("subgroups", "Subgroups", _subgroups),

@@ -28,6 +28,8 @@ _DIGEST_LENGTH = 8
 # other images have other labels and other twins as well; epochs are compared where their limit is not told
 _FOLLOWS = {"test images": ("labels of the test images", "twins among them"), "max_epochs": ("epochs",)}
 _MOST_TOLD = 3
+# settings of a training that differ from seed to seed, and numbers of images, which are compared by themselves
+_OF_A_SEED = ("random_state", "train_counts", "trained_counts")
 
 
 class SeveralError(HybridferError, ValueError):
@@ -184,6 +186,8 @@ def _network(run: FeatureRun) -> Conditions:
 
 def _training(run: FeatureRun) -> Conditions:
     """How the CNN was trained, as far as the report tells; its seed may differ."""
+    if run.training:
+        return {name: json.dumps(value, sort_keys=True) for name, value in run.training.items() if name not in _OF_A_SEED}
     rate = run.history[0].learning_rate if run.history else None
     # early stopping ends trainings by one recipe after different epochs
     name, epochs = ("epochs", run.epochs) if run.max_epochs is None else ("max_epochs", run.max_epochs)

@@ -250,5 +250,5 @@ def test_a_report_is_rendered_again_as_json_and_several_are_laid_side_by_side(ru
         done(run(*command, "--seed", seed, "--out", f"seed{seed}"))
     told = json.loads(done(run("report", "seed0", "--json")).stdout)
     assert told == json.loads(Path("seed0/report.json").read_text())
-    rows = json.loads(done(run("report", "seed0", "seed1", "--json")).stdout)
+    rows = json.loads(done(run("report", "seed0", "seed1", "--json")).stdout)["rows"]
     assert [(row["pipeline"], row["seeds"]) for row in rows] == [("softmax", [0, 1]), ("knn", [0, 1])]

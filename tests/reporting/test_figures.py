@@ -35,7 +35,6 @@ DRAWN = {
     "per_class_bars": lambda ax: figures.per_class_bars(ax, {"softmax": [ClassScores("a", 0.1, 0.2, 0.3, 4)]}),
     "projection": lambda ax: figures.projection(ax, np.zeros((3, 2)), [0, 1, 1], ["a", "b"]),
     "reliability_diagram": lambda ax: figures.reliability_diagram(ax, {"a": [ReliabilityBin(0.5, 0.6, 3, 0.55, 0.4)]}),
-    "run_dots": lambda ax: figures.run_dots(ax, ["a"], [[0.5, 0.6]]),
     "selective_curve": lambda ax: figures.selective_curve(ax, {"a": SelectiveCurve((0.5, 1.0), (0.9, 0.7), (0.8, 0.2))}),
     "subgroup_bars": lambda ax: figures.subgroup_bars(ax, {"a": [SubgroupScores("sex", "f", 3, 0.5, (0.2, 0.8))]}),
     "training_curves": lambda ax: figures.training_curves(ax, HISTORY, "loss", 3),

@@ -26,7 +26,7 @@ from .from_predictions import (
     selective_from_predictions,
     subgroups_from_predictions,
 )
-from .intervals import accuracy_intervals, run_dots, subgroup_bars
+from .intervals import accuracy_intervals, subgroup_bars
 from .layout import new_axes
 from .scatter import projection
 from .sheet import image_sheet, sheet_row_height
@@ -50,7 +50,6 @@ __all__ = [
     "projection",
     "reliability_diagram",
     "reliability_from_predictions",
-    "run_dots",
     "selective_curve",
     "selective_from_predictions",
     "sheet_row_height",

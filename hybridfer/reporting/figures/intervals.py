@@ -86,35 +86,6 @@ def subgroup_bars(ax: Axes, subgroups: Mapping[str, Sequence[SubgroupScores]], r
     return ax
 
 
-def run_dots(ax: Axes, names: Sequence[str], runs: Sequence[Sequence[float]]) -> Axes:
-    """Draw the accuracies of repeated runs as dots, and their mean as a line across them.
-
-    Parameters
-    ----------
-    ax : Axes
-    names : sequence of n str
-        What was run; the first stands on top.
-    runs : sequence of n sequences of float
-        The accuracy of each run, as a share.
-
-    Examples
-    --------
-    >>> from hybridfer.reporting.figures import new_axes
-    >>> ax = run_dots(new_axes(), ["softmax", "forest"], [[0.60, 0.62], [0.61, 0.65]])
-    >>> ax.texts[1].get_text()
-    '63.0'
-    """
-    for place, accuracies in enumerate(runs):
-        shares = 100 * np.asarray(accuracies, dtype=np.float64)
-        ax.plot(shares, np.full(shares.size, place), "o", color=ACCENT, markersize=4.5, alpha=0.55, markeredgewidth=0)
-        ax.plot([shares.mean()] * 2, [place - 0.28, place + 0.28], color=COUNTER, linewidth=1.6)
-        _write_beside(ax, f"{shares.mean():.1f}", float(shares.max()), place)
-    name_lines(ax, names)
-    ax.set_xlabel("accuracy (%), a dot a run; line: mean")
-    ax.margins(x=0.14)
-    return ax
-
-
 def _dot_with_interval(
     ax: Axes, place: float, share: float, interval: Interval, colour: str, marker: str, label: str = ""
 ) -> None:
