@@ -21,8 +21,9 @@ from .network import Network
 VIEWS = ("single", "flip", "ten-crop")
 # side of a crop: FER2013's 48 pixels are cut to 44, as is customary for them (Khaireddin and Chen, 2021, cut to 40)
 CROP = 44 / 48
-# measured for 48 x 48 images on CPUs: beyond this, activations leave the cache and nothing is won
-CPU_BATCH = 128
+# measured for 48 x 48 images on CPUs (benchmarks/bench_batch.py): activations of larger batches leave the cache, and beyond
+# 32 MiB the C library asks the kernel for fresh pages at every layer
+CPU_BATCH = 32
 CUDA_BATCH = 2048
 # pixels of the images that those are for; of larger ones fewer go into the same memory, and no fewer than these
 PIXELS = 48 * 48
