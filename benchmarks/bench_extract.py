@@ -4,7 +4,7 @@ The bare pass takes uint8 batches through the same preprocessing and the same fo
 nothing. Extraction hashes, looks up, embeds, seals to disk and records labels; from the zip it decodes JPEGs as well.
 Rounds are interleaved, so that a busy moment of the machine meets all three; each ratio is the median over rounds.
 
-    python benchmarks/bench_extract.py fer2013.zip --images 8192 --rounds 5 --out benchmarks/results/extract.json
+    python benchmarks/bench_extract.py fer2013.zip --images 4096 --rounds 2 --processes 4 --out results/extract.json
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import statistics
 import tempfile
 import time
 import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -25,6 +27,7 @@ import torch
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from hybridfer import Dataset, FeatureStore, read_dataset
+from hybridfer.datasets import scan_dataset
 from hybridfer.extraction import extract_into, layer_widths, store_key
 from hybridfer.networks import Embedder, Network, builtin_networks, catalogue_network, load_network
 from hybridfer.networks.device import autocast
@@ -80,7 +83,9 @@ def sample(data: str, count: int, folder: Path) -> Path:
     return path
 
 
-def measure(name: str, archive: Path, dataset: Dataset, rounds: int, batch_size: int | str, folder: Path) -> dict:
+def time_rounds(name: str, archive: Path, rounds: int, batch_size: int | str, folder: Path) -> dict:
+    """Images a second of the three, round by round, and what they were measured on."""
+    dataset = read_dataset(archive)
     network = load_network(name) if name in builtin_networks() else catalogue_network(name)
     embedder = Embedder(network, ["embedding"], batch_size=batch_size)
     bare = BarePass(network, embedder)
@@ -91,15 +96,24 @@ def measure(name: str, archive: Path, dataset: Dataset, rounds: int, batch_size:
         rates["bare"].append(bare.images_per_second(dataset.images))
         rates["arrays"].append(extracted_per_second(dataset, network, embedder, folder))
         rates["zip"].append(extracted_per_second(archive, network, embedder, folder))
+    settings = {"device": str(embedder.device), "precision": embedder.precision, "batch_size": embedder.batch_size}
+    return {"settings": settings, "rates": rates}
+
+
+def measure(name: str, archive: Path, rounds: int, processes: int, batch_size: int | str, folder: Path) -> dict:
+    """The same in several processes one after the other: where a process happens to lie in memory changes its speed."""
+    told = []
+    for _ in range(processes):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            told.append(pool.submit(time_rounds, name, archive, rounds, batch_size, folder).result())
+    rates = {source: [rate for one in told for rate in one["rates"][source]] for source in ("bare", "arrays", "zip")}
     ratios = {
         source: statistics.median(rate / alone for rate, alone in zip(rates[source], rates["bare"], strict=True))
         for source in ("arrays", "zip")
     }
     return {
         "network": name,
-        "device": str(embedder.device),
-        "precision": embedder.precision,
-        "batch_size": embedder.batch_size,
+        **told[0]["settings"],
         "images_per_second": {source: round(statistics.median(values), 1) for source, values in rates.items()},
         "ratio_to_bare": {source: round(ratio, 4) for source, ratio in ratios.items()},
         "rounds": {source: [round(value, 1) for value in values] for source, values in rates.items()},
@@ -112,6 +126,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=["compact", "model_f"])
     parser.add_argument("--images", type=int, default=8192, help="images in a round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="(default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=1, help="processes of so many rounds each (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, help="images a forward pass (default: the device's)")
     parser.add_argument("--folder", type=Path, help="where stores are written (default: the system's temporary folder)")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
@@ -120,11 +135,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.folder) as place:
         folder = Path(place)
         archive = sample(given.data, given.images, folder)
-        dataset = read_dataset(archive)
-        results = [
-            measure(name, archive, dataset, given.rounds, given.batch_size or "auto", folder) for name in given.networks
-        ]
-    print(f"{len(dataset):,} images of {dataset.image_size[0]} x {dataset.image_size[1]}; medians of {given.rounds} rounds")
+        index = scan_dataset(archive)
+        size = given.batch_size or "auto"
+        results = [measure(name, archive, given.rounds, given.processes, size, folder) for name in given.networks]
+    rounds = given.processes * given.rounds
+    print(f"{len(index):,} images of {index.image_size[0]} x {index.image_size[1]}; medians of {rounds} rounds")
     print(f"{'network':<10} {'bare':>10} {'arrays':>10} {'zip':>10}   images/s {'arrays':>8} {'zip':>8}   over bare")
     for result in results:
         rates, ratios = result["images_per_second"], result["ratio_to_bare"]
@@ -135,9 +150,10 @@ def main() -> None:
     if given.out:
         report = {
             "benchmark": "extract",
-            "command": f"python benchmarks/bench_extract.py DATA --images {given.images} --rounds {given.rounds}",
+            "command": f"python benchmarks/bench_extract.py DATA --images {given.images} --rounds {given.rounds} "
+            f"--processes {given.processes}",
             "data": Path(given.data).name,
-            "images": len(dataset),
+            "images": len(index),
             "cpus": len(os.sched_getaffinity(0)),
             "threads": torch.get_num_threads(),
             "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
