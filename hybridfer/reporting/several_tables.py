@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import statistics
 from collections.abc import Callable, Sequence
@@ -22,7 +20,7 @@ from hybridfer.reporting.several_words import (
     verdict,
     warnings,
 )
-from hybridfer.reporting.tables import escape_latex
+from hybridfer.reporting.tables import csv_text, escape_latex
 
 #: The version of the JSON layout.
 FORMAT_VERSION = 1
@@ -54,12 +52,7 @@ def comparison_csv(runs: SeveralRuns) -> str:
         CSV with a header. Accuracies are shares from 0 to 1, leads over softmax percentage points, deviations those of a
         sample (n - 1); a cell is empty where there is nothing to say.
     """
-    lines = [_csv_cells(row) for row in runs.rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(lines[0]) if lines else ["feature", "pipeline"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+    return csv_text([_csv_cells(row) for row in runs.rows])
 
 
 def comparison_latex(runs: SeveralRuns) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hybridfer.evaluation import wording
@@ -44,7 +44,17 @@ def render_csv(report: BenchmarkReport) -> str:
         ``leak_images``, ``leak_twin_free`` and ``validation_leak`` count the test, twin-free and validation images that the
         CNN was trained on; they are empty where its weights do not say.
     """
-    lines = [_csv_cells(row, run) for run in report.features for row in report.rows_of(run.recipe)]
+    return csv_text([_csv_cells(row, run) for run in report.features for row in report.rows_of(run.recipe)])
+
+
+def csv_text(lines: Sequence[Mapping[str, object]]) -> str:
+    r"""Write a header and a line for each row of a table; a table without rows has the columns that name them.
+
+    Examples
+    --------
+    >>> csv_text([{"feature": "compact", "pipeline": "knn"}])
+    'feature,pipeline\ncompact,knn\n'
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(lines[0]) if lines else ["feature", "pipeline"], lineterminator="\n")
     writer.writeheader()
