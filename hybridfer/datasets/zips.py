@@ -33,6 +33,7 @@ class ZipArchive(Container):
             with path.open("rb") as file, zipfile.ZipFile(file) as archive:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 infos = {self._checked(info): info for info in archive.infolist()}
+        # NotImplementedError is what zipfile raises for versions of the format that it does not know
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             if isinstance(error, DatasetError):
                 raise
@@ -93,6 +94,7 @@ class ZipArchive(Container):
             # The member keeps the file open; closing the archive first is safe.
             with zipfile.ZipFile(self.path) as archive:
                 file = archive.open(info)
+        # what zipfile raises for encrypted members, for compressions that it does not know, and for damaged ones
         except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
             raise DatasetError(f"cannot be read from the zip ({error})") from error
         return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, file), buffer_size=2**16))

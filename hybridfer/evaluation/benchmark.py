@@ -16,10 +16,9 @@ from hybridfer.audit import AuditReport, audit_dataset
 from hybridfer.datasets import Dataset, read_dataset
 from hybridfer.errors import RecipeError
 from hybridfer.evaluation.embedded import Embedded, embed_splits
-from hybridfer.evaluation.feature_run import FeatureRun, Origin
+from hybridfer.evaluation.feature_run import FeatureRun
 from hybridfer.evaluation.fitting import Tuning, finish_head
 from hybridfer.evaluation.gallery import Gallery
-from hybridfer.evaluation.given import GivenNetwork
 from hybridfer.evaluation.leaks import NetworkLeaks, find_leaks
 from hybridfer.evaluation.missing_classes import find_missing_classes
 from hybridfer.evaluation.plan import Features, Pipelines, Plan, load_features, load_heads
@@ -32,8 +31,6 @@ from hybridfer.evaluation.subgroups import read_groups
 from hybridfer.evaluation.summary import describe_protocol, summarise
 from hybridfer.evaluation.twins import twin_mask
 from hybridfer.heads.search import Refit, Strategy
-from hybridfer.recipes import FeatureRecipe
-from hybridfer.training import remembered_path
 
 log = logging.getLogger("hybridfer")
 
@@ -189,7 +186,6 @@ def _embed_and_fit(
     """For each CNN in turn: train or load it, embed all images, and ask its softmax and each head about the test split."""
     runs, predictions, projections = [], {}, {}
     for recipe in plan.features:
-        origin = _origin(plan, recipe, splits)
         embedded = embed_splits(
             recipe,
             splits,
@@ -200,7 +196,7 @@ def _embed_and_fit(
             precision=plan.precision,
             verbose=verbose,
         )
-        runs.append(embedded.run.with_training(origin, embedded.network.training))
+        runs.append(embedded.run)
         if embedded.projection is not None:
             projections[recipe.name] = embedded.projection
         softmax = _softmax(embedded, splits)
@@ -211,13 +207,6 @@ def _embed_and_fit(
                 bar.set_description(f"fit {head.name} on {recipe.name}")
                 predictions[recipe.name, head.name] = finish_head(head, embedded, splits, tuning, n_jobs)
     return tuple(runs), predictions, projections
-
-
-def _origin(plan: Plan, recipe: FeatureRecipe, splits: Splits) -> Origin:
-    """Say where the weights of a recipe are about to come from."""
-    if plan.loads(recipe):
-        return "memory" if isinstance(recipe, GivenNetwork) else "file"
-    return "earlier run" if remembered_path(recipe, splits.dataset).exists() else "this run"
 
 
 def _softmax(embedded: Embedded, splits: Splits) -> Prediction | None:

@@ -14,7 +14,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from hybridfer.evaluation.feature_run import FeatureRun, find_restored_epoch, order_trained_counts, read_history
+from hybridfer.evaluation.feature_run import FeatureRun, Origin, find_restored_epoch, order_trained_counts, read_history
 from hybridfer.evaluation.given import GivenNetwork, network_behind
 from hybridfer.evaluation.leaks import NetworkLeaks
 from hybridfer.evaluation.prediction import Prediction
@@ -109,7 +109,7 @@ def embed_splits(
     verbose: int = 1,
 ) -> Embedded:
     """Train or load a recipe's network, and embed all images with it that the store lacks."""
-    network, seconds = _network(recipe, splits, weights, device, verbose)
+    network, seconds, origin = _network(recipe, splits, weights, device, verbose)
     # logits ride along, so that the softmax row comes from the very same pass as the features
     layers = with_riding(recipe.layers)
     embedder = Embedder(network, layers, views=recipe.views, device=device, precision=precision or recipe.precision)
@@ -143,7 +143,7 @@ def embed_splits(
         projection_variance=variance,
         source=recipe.source,
         published=recipe.published,
-    )
+    ).with_training(origin, network.training)
     return Embedded(
         run,
         network,
@@ -171,15 +171,16 @@ def check_recipe(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None, 
 
 def _network(
     recipe: FeatureRecipe, splits: Splits, weights: str | os.PathLike[str] | None, device: str, verbose: int
-) -> tuple[Network, float | None]:
+) -> tuple[Network, float | None, Origin]:
     """Load the network, or train it: a training that was done before is loaded, one that was interrupted goes on."""
     if weights is not None or recipe.weights is not None:
-        return network_behind(recipe, weights), None
+        return network_behind(recipe, weights), None, "memory" if isinstance(recipe, GivenNetwork) else "file"
     path = remembered_path(recipe, splits.dataset)
     path.parent.mkdir(parents=True, exist_ok=True)
     # of several benchmarks that need one training, one does it and the others wait
     with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
-        if path.exists():
+        origin: Origin = "earlier run" if path.exists() else "this run"
+        if origin == "earlier run":
             log.info("training of %s found, not repeated (%s)", recipe.name, path)
         else:
             log.info("training %s on %d images", recipe.name, int((splits.dataset.splits == "train").sum()))
@@ -190,7 +191,7 @@ def _network(
             save_network(trained, path)
             checkpoint.unlink(missing_ok=True)
     network = load_network(path)
-    return network, float(sum(epoch.get("dur", 0.0) for epoch in network.history))
+    return network, float(sum(epoch.get("dur", 0.0) for epoch in network.history)), origin
 
 
 def finished_folder() -> Path:

@@ -77,10 +77,10 @@ def compare_published(report: BenchmarkReport) -> tuple[PublishedComparison, ...
     tuple of PublishedComparison
         For each recipe of which anything is published: each figure, then our test accuracies of the other pipelines.
     """
-    return tuple(line for run in report.features if run.published for line in compare_run(report, run))
+    return tuple(line for run in report.features if run.published for line in _compare_run(report, run))
 
 
-def compare_run(report: BenchmarkReport, run: FeatureRun) -> Iterator[PublishedComparison]:
+def _compare_run(report: BenchmarkReport, run: FeatureRun) -> Iterator[PublishedComparison]:
     """Lay what is published of one recipe beside ours; pipelines of which nothing is published come last."""
     rows = {row.pipeline: row for row in report.rows if row.feature == run.recipe}
     for figure in run.published:

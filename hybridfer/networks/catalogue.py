@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from ..errors import RecipeError
+from ..suggestion import nearest
 from .architectures import build_compact, build_tiny
 from .backbones import PREFIX, build_backbone, find_backbone, is_backbone
 from .conv_stack import build_conv_stack
@@ -98,8 +98,8 @@ def find_architecture(name: str) -> Architecture:
         source = f"timm, weights of {published.hub}" if published.hub else "timm, without published weights"
         return Architecture(name, partial(build_backbone, name), source, smallest=32, fewest_classes=0)
     if name not in NETWORKS:
-        near = difflib.get_close_matches(str(name), NETWORKS, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        near = nearest(str(name), NETWORKS)
+        hint = f" Did you mean {near!r}?" if near else ""
         raise RecipeError(
             f"network must be among {sorted(NETWORKS)}, or {PREFIX!r} and the name of a model of timm; got {name!r}.{hint}"
         )

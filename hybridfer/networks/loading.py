@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -89,9 +88,7 @@ def load_network(
         return network_from_weights(network)
     if weights is None:
         return catalogue_network(str(network), preprocessing=preprocessing, n_classes=len(classes) or 7)
-    with ExitStack() as stack:
-        path = stack.enter_context(as_file(_builtin(str(network)))) if weights == "builtin" else Path(weights)
-        loaded = network_from_weights(path)
+    loaded = _shipped(str(network)) if weights == "builtin" else network_from_weights(weights)
     if loaded.name != str(network):
         raise WeightsError(f"{weights} holds weights of {loaded.name!r}; {network!r} was asked for.")
     return loaded
@@ -116,9 +113,11 @@ def _members(weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] 
 
 
 def _member(weights: str | os.PathLike[str]) -> Network:
-    if str(weights) not in builtin_networks():
-        return network_from_weights(weights)
-    with as_file(files(SHIPPED) / f"{weights}.safetensors") as path:
+    return _shipped(str(weights)) if str(weights) in builtin_networks() else network_from_weights(weights)
+
+
+def _shipped(network: str) -> Network:
+    with as_file(_builtin(network)) as path:
         return network_from_weights(path)
 
 
