@@ -25,9 +25,10 @@ from .options import check_writable, json_option
 def report(folders: tuple[Path, ...], out: Path | None, overwrite: bool, as_json: bool) -> None:
     """Render the page of a benchmark again from what is in DIR, or lay the runs of several DIRs side by side.
 
-    Of one DIR, the page, its figures, report.md and the tables are written again; report.json, predictions and gallery are
-    only read. Of several, comparison.html shows means and deviations over the runs and tests each head against softmax; the
-    table is also written as JSON, CSV and LaTeX. Runs on other images, or of CNNs trained otherwise, are shown apart.
+    Of one DIR, the page, its figures, report.md and the tables are written again; report.json, predictions and gallery
+    are only read. Of several, comparison.html shows means and deviations over the runs and tests each head against
+    softmax; the table is also written as Markdown, JSON, CSV and LaTeX. Runs on other images, or of CNNs trained
+    otherwise, are shown apart.
     """
     missing = [str(folder) for folder in folders if not (folder / "report.json").is_file()]
     if missing:
@@ -66,7 +67,7 @@ def _lay_side_by_side(folders: tuple[Path, ...], out: Path, overwrite: bool, as_
     runs = SeveralRuns.read(folders)
     path = write_comparison(runs, out)
     click.echo(comparison_json(runs).rstrip() if as_json else comparison_text(runs))
-    click.echo(f"\n{path} shows it all; beside it are comparison.json, comparison.csv and comparison.tex", err=True)
+    click.echo(f"\n{path} shows it all; beside it are comparison.md, .json, .csv and .tex", err=True)
 
 
 def _check_free(folder: Path, name: str, overwrite: bool) -> None:

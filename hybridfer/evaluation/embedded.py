@@ -143,6 +143,7 @@ def embed_splits(
         projection_variance=variance,
         source=recipe.source,
         published=recipe.published,
+        member_of=recipe.member_of,
     ).with_training(origin, network.training)
     return Embedded(
         run,

@@ -99,7 +99,9 @@ class FeatureRun:
     source : str
         Where the recipe comes from, as it says itself.
     published : tuple of PublishedFigure
-        What that source says of its own system.
+        What that source says of its own system; for a member of a grid, of the grid as a whole.
+    member_of : str
+        The recipe with a grid that this one is a member of; empty where it is none.
     """
 
     recipe: str
@@ -127,6 +129,7 @@ class FeatureRun:
     training: dict[str, JsonValue] = field(default_factory=dict)
     source: str = ""
     published: tuple[PublishedFigure, ...] = ()
+    member_of: str = ""
 
     def with_training(self, origin: Origin, training: Mapping[str, Any]) -> FeatureRun:
         """Add where the weights came from, and how they were trained.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hybridfer.evaluation.feature_run import FeatureRun
@@ -75,25 +75,39 @@ def compare_published(report: BenchmarkReport) -> tuple[PublishedComparison, ...
     Returns
     -------
     tuple of PublishedComparison
-        For each recipe of which anything is published: each figure, then our test accuracies of the other pipelines.
+        For each recipe of which anything is published: each figure, then our test accuracies of the other pipelines. A
+        figure of a grid as a whole stands beside the member that was the best on validation.
     """
-    return tuple(line for run in report.features if run.published for line in _compare_run(report, run))
+    systems: dict[str, list[FeatureRun]] = {}
+    for run in report.features:
+        systems.setdefault(run.member_of or run.recipe, []).append(run)
+    return tuple(line for name, runs in systems.items() for line in _compare_system(report, name, runs))
 
 
-def _compare_run(report: BenchmarkReport, run: FeatureRun) -> Iterator[PublishedComparison]:
-    """Lay what is published of one recipe beside ours; pipelines of which nothing is published come last."""
-    rows = {row.pipeline: row for row in report.rows if row.feature == run.recipe}
-    for figure in run.published:
+def _compare_system(report: BenchmarkReport, name: str, runs: Sequence[FeatureRun]) -> Iterator[PublishedComparison]:
+    """Lay what is published of a recipe beside ours; what nothing is published of comes last."""
+    recipes = {run.recipe for run in runs}
+    rows = [row for row in report.rows if row.feature in recipes]
+    beside = set()
+    for figure in runs[0].published:
+        row = _best_on_validation([row for row in rows if row.pipeline == figure.pipeline])
+        remark = figure.remark
+        if row is not None and row.feature != name:
+            remark = "; ".join(part for part in (remark, f"ours: {row.feature}, the best on validation") if part)
         for measure, value in _figures(figure):
-            ours = _measured(report, rows[figure.pipeline], figure.split, measure) if figure.pipeline in rows else None
-            yield PublishedComparison(
-                run.recipe, figure.pipeline, measure, figure.split, value, figure.n, ours, figure.remark
-            )
-    told = {figure.pipeline for figure in run.published if figure.split == "test" and figure.accuracy is not None}
-    for pipeline, row in rows.items():
-        if pipeline not in told:
+            ours = None if row is None else _measured(report, row, figure.split, measure)
+            yield PublishedComparison(name, figure.pipeline, measure, figure.split, value, figure.n, ours, remark)
+            if row is not None and (measure, figure.split) == ("accuracy", "test"):
+                beside.add(row.name)
+    for row in rows if runs[0].published else ():
+        if row.name not in beside:
             ours = _measured(report, row, "test", "accuracy")
-            yield PublishedComparison(run.recipe, pipeline, "accuracy", "test", None, None, ours)
+            yield PublishedComparison(row.feature, row.pipeline, "accuracy", "test", None, None, ours)
+
+
+def _best_on_validation(rows: Sequence[Row]) -> Row | None:
+    """The member of a grid that validation chooses; the only row of a recipe without a grid."""
+    return max(rows, key=lambda row: row.validation_accuracy or 0.0, default=None)
 
 
 def _figures(figure: PublishedFigure) -> Iterator[tuple[str, float]]:

@@ -19,8 +19,9 @@ def expand_recipe(recipe: FeatureRecipe) -> list[FeatureRecipe]:
     Returns
     -------
     list of FeatureRecipe
-        Without grids, each named after the recipe and its own values of the settings that differ. What is published of a
-        grid is said of it as a whole: only the recipe itself holds it. A recipe without a grid comes back alone.
+        Without grids, each named after the recipe and its own values of the settings that differ. What is ``published``
+        of each is still said of the grid as a whole, which ``member_of`` names. A recipe without a grid comes back
+        alone.
 
     Examples
     --------
@@ -35,8 +36,9 @@ def expand_recipe(recipe: FeatureRecipe) -> list[FeatureRecipe]:
     return [
         FeatureRecipe.model_validate(
             {
-                **recipe.model_dump(exclude={"grid", "published"}),
+                **recipe.model_dump(exclude={"grid"}),
                 "name": f"{recipe.name}[{_named(own, settings)}]",
+                "member_of": recipe.name,
                 "network_arguments": {**recipe.network_arguments, **point["network_arguments"]},
                 "training": {**recipe.training.model_dump(), **point["training"]},
             }

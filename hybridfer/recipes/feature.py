@@ -208,6 +208,8 @@ class FeatureRecipe(RecipeTable):
         gives.
     published : tuple of PublishedFigure
         What the source says of its own system.
+    member_of : str
+        The recipe with a grid that this one is a member of; `expand_recipe` fills it in.
 
     Examples
     --------
@@ -234,6 +236,7 @@ class FeatureRecipe(RecipeTable):
     training: TrainingRecipe = TrainingRecipe()
     grid: Annotated[tuple[RecipeGrid, ...], BeforeValidator(_tables)] = ()
     published: Annotated[tuple[PublishedFigure, ...], Field(strict=False)] = ()
+    member_of: str = ""
 
     @model_validator(mode="before")
     @classmethod

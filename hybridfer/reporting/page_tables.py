@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hybridfer.audit.report import AuditReport, Duplicates, NearDuplicates
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.comparisons import BestComparison, SoftmaxComparison
 from hybridfer.evaluation.feature_run import FeatureRun
-from hybridfer.evaluation.published import compare_published
+from hybridfer.evaluation.published import PublishedComparison
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.twins import Leak
@@ -44,9 +44,10 @@ def results_table(report: BenchmarkReport) -> Table:
     return Table(caption, tuple(columns), tuple(rows), sortable=True)
 
 
-def published_table(report: BenchmarkReport) -> Table | None:
-    """What the sources of the recipes publish, beside ours."""
+def published_table(lines: Sequence[PublishedComparison], runs: Sequence[str] = ()) -> Table | None:
+    """What the sources of the recipes publish, beside ours; of several runs, after the run that each line is of."""
     columns = (
+        *([word("run")] if runs else []),
         word("system"),
         word("pipeline"),
         word("measure"),
@@ -56,19 +57,9 @@ def published_table(report: BenchmarkReport) -> Table | None:
         Column("ours on", "images"),
         word("remark"),
     )
-    rows = [
-        (
-            Cell(line.recipe),
-            Cell(line.pipeline),
-            Cell(line.measure),
-            Cell(line.split),
-            replace(share(line.published), note="" if line.published_n is None else f"{line.published_n:,}"),
-            share(line.ours.value, line.ours.interval) if line.ours else Cell(NONE),
-            number(line.ours.n if line.ours else None),
-            Cell(line.remark),
-        )
-        for line in compare_published(report)
-    ]
+    rows = [_published_cells(line) for line in lines]
+    if runs:
+        rows = [(Cell(run), *cells) for run, cells in zip(runs, rows, strict=True)]
     caption = (
         "What the sources of the recipes say of their own systems, on their own images, and what the same recipes came to "
         "here. Other images, other trainings: a difference between them proves nothing."
@@ -263,6 +254,20 @@ def facts(report: BenchmarkReport) -> Iterator[tuple[str, str]]:
         yield f"weights of {run.recipe}", run.weights_digest
         if run.training_seed is not None:
             yield f"training seed of {run.recipe}", str(run.training_seed)
+
+
+def _published_cells(line: PublishedComparison) -> tuple[Cell, ...]:
+    """A published figure and ours."""
+    return (
+        Cell(line.recipe),
+        Cell(line.pipeline),
+        Cell(line.measure),
+        Cell(line.split),
+        replace(share(line.published), note="" if line.published_n is None else f"{line.published_n:,}"),
+        share(line.ours.value, line.ours.interval) if line.ours else Cell(NONE),
+        number(line.ours.n if line.ours else None),
+        Cell(line.remark),
+    )
 
 
 def _result_cells(row: Row, twins: bool, several: bool) -> tuple[Cell, ...]:

@@ -15,13 +15,15 @@ LEGEND = (
 )
 
 
-def published_table(lines: Sequence[PublishedComparison]) -> str:
+def published_table(lines: Sequence[PublishedComparison], runs: Sequence[str] = ()) -> str:
     """Set the table: a line each figure.
 
     Parameters
     ----------
     lines : sequence of PublishedComparison
         From `hybridfer.evaluation.published.compare_published`.
+    runs : sequence of str
+        The run that each line is of, where there are several.
 
     Returns
     -------
@@ -34,7 +36,10 @@ def published_table(lines: Sequence[PublishedComparison]) -> str:
     >>> print(published_table([line]).splitlines()[2])
     | mine   | softmax  | accuracy | test  |      62.9 | 7,178 |    - |    - |   - | -      |
     """
-    return table(HEADER, 4, [_cells(line) for line in lines], ends_in_words=True)
+    if not runs:
+        return table(HEADER, 4, [_cells(line) for line in lines], ends_in_words=True)
+    cells = [[escape(run), *_cells(line)] for run, line in zip(runs, lines, strict=True)]
+    return table(("run", *HEADER), 5, cells, ends_in_words=True)
 
 
 def _cells(line: PublishedComparison) -> list[str]:

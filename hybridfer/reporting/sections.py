@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hybridfer.audit.report import AuditReport
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.gallery import ConfidentError, Gallery, GroupMember, ShownGroup
+from hybridfer.evaluation.published import compare_published
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.reporting import page_tables
 from hybridfer.reporting.cells import Table
@@ -81,7 +82,7 @@ def _table(source: PageSource) -> Iterator[Part]:
 
 
 def _published(source: PageSource) -> Iterator[Part]:
-    table = page_tables.published_table(source.report)
+    table = page_tables.published_table(compare_published(source.report))
     if table is not None:
         yield Part(tables=(table,))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from hybridfer.evaluation.published import PublishedComparison, compare_published
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.rows import Row
 from hybridfer.reporting.several_leads import Lead, corrected, lead_over_runs
@@ -151,6 +152,13 @@ class SeveralRuns:
     def rows(self) -> tuple[RepeatedRow, ...]:
         """All rows, CNN by CNN."""
         return tuple(row for cnn in self.cnns for row in cnn.rows)
+
+    @property
+    def published(self) -> tuple[tuple[str, PublishedComparison], ...]:
+        """What is published of the recipes beside ours: each line after the name of its run."""
+        return tuple(
+            (name, line) for name, report in zip(self.names, self.reports, strict=True) for line in compare_published(report)
+        )
 
 
 def _cnns(repeats: Sequence[Repeat]) -> Iterator[RepeatedCNN]:

@@ -12,9 +12,11 @@ from hybridfer.files import write_aside
 from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value, word
 from hybridfer.reporting.document import Document, Drawing, Part, Section
 from hybridfer.reporting.page import FIGURES_NAME, write_figures
+from hybridfer.reporting.page_tables import published_table
 from hybridfer.reporting.several import RepeatedCNN, RepeatedRow, SeveralRuns
 from hybridfer.reporting.several_figures import run_panels
 from hybridfer.reporting.several_leads import Lead
+from hybridfer.reporting.several_markdown import comparison_markdown
 from hybridfer.reporting.several_repeats import Repeat
 from hybridfer.reporting.several_tables import comparison_csv, comparison_json, comparison_latex
 from hybridfer.reporting.several_words import (
@@ -27,10 +29,12 @@ from hybridfer.reporting.several_words import (
 )
 
 PAGE_NAME = "comparison.html"
+MARKDOWN_NAME = "comparison.md"
 JSON_NAME = "comparison.json"
 CSV_NAME = "comparison.csv"
 LATEX_NAME = "comparison.tex"
 _FILES = (
+    (MARKDOWN_NAME, "the tables of this page as text"),
     (JSON_NAME, "everything on this page with the figures of each run, for programs"),
     (f"{CSV_NAME}, {LATEX_NAME}", "the table for a spreadsheet and for LaTeX"),
     ("figures/", "each figure as SVG and as PNG of 300 dots an inch, on white"),
@@ -40,7 +44,7 @@ _DIGEST_LENGTH = 8
 
 
 def write_comparison(runs: SeveralRuns, folder: str | Path) -> Path:
-    """Write comparison.html with its figures in figures/, and the table as comparison.json, .csv and .tex.
+    """Write comparison.html with its figures in figures/, and the tables as comparison.md, .json, .csv and .tex.
 
     Parameters
     ----------
@@ -62,6 +66,7 @@ def write_comparison(runs: SeveralRuns, folder: str | Path) -> Path:
     for panel, svg in zip(panels, svgs, strict=True):
         drawings[panel.feature].append(Drawing.of(panel, svg))
     for name, text in (
+        (MARKDOWN_NAME, comparison_markdown(runs)),
         (JSON_NAME, comparison_json(runs)),
         (CSV_NAME, comparison_csv(runs)),
         (LATEX_NAME, comparison_latex(runs)),
@@ -86,6 +91,7 @@ def _document(runs: SeveralRuns, drawings: Mapping[str | None, Sequence[Drawing]
         footer=f"Made from reports of hybridfer {wording.listed(list(versions))}. It loads nothing and sends nothing.",
         sections=(
             Section("table", "Mean and deviation", tuple(_comparisons(runs, drawings))),
+            *_published(runs),
             Section("runs", "The runs", (Part(tables=(_run_table(runs.cnns),)), Part("Commands", facts=commands))),
             Section("files", "The files beside this page", (Part(facts=_FILES),)),
         ),
@@ -101,6 +107,14 @@ def _comparisons(runs: SeveralRuns, drawings: Mapping[str | None, Sequence[Drawi
     notes = tuple(note for note in (about_test(runs.rows), about_deviation(runs.cnns)) if note)
     if notes:
         yield Part("How to read it", lines=notes)
+
+
+def _published(runs: SeveralRuns) -> Iterator[Section]:
+    """What the sources of the recipes publish, beside ours."""
+    names, lines = [name for name, _ in runs.published], [line for _, line in runs.published]
+    table = published_table(lines, names)
+    if table is not None:
+        yield Section("published", "Published figures beside ours", (Part(tables=(table,)),))
 
 
 def _byline(runs: SeveralRuns) -> str:

@@ -91,7 +91,8 @@ def comparison_json(runs: SeveralRuns) -> str:
     -------
     str
         ``verdict``, ``warnings``, ``notes`` in words; ``cnns``, each with its runs, weights and conditions; ``rows``, with
-        each run's accuracies and leads over softmax in the order of ``folders``.
+        each run's accuracies and leads over softmax in the order of ``folders``; ``published``, what the sources of the
+        recipes say beside ours.
     """
     return json_layout.to_json(
         {
@@ -101,6 +102,7 @@ def comparison_json(runs: SeveralRuns) -> str:
             "notes": [note for note in (about_deviation(runs.cnns), about_test(runs.rows)) if note],
             "cnns": [_cnn_values(cnn) for cnn in runs.cnns],
             "rows": json_layout.plain(runs.rows),
+            "published": [{"folder": name, **json_layout.plain(line)} for name, line in runs.published],
         }
     )
 

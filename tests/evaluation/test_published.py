@@ -58,6 +58,30 @@ def test_a_figure_on_training_images_is_compared_with_ours_on_training_images(re
     )
 
 
+def test_a_figure_of_a_grid_stands_beside_the_member_that_validation_chooses(report):
+    (run,), softmax, knn = report.features, *report.rows
+    members = {"quick[kernel=2]": (0.7, 0.5), "quick[kernel=3]": (0.6, 0.6)}
+    rows = [
+        replace(row, feature=name, validation_accuracy=on_validation, whole=replace(row.whole, accuracy=on_test))
+        for name, (on_validation, on_test) in members.items()
+        for row in (softmax, knn)
+    ]
+    grid = replace(
+        report,
+        features=tuple(replace(run, recipe=name, member_of="quick", published=PUBLISHED[::3]) for name in members),
+        rows=tuple(rows),
+    )
+    first, *others = (one for one in compare_published(grid) if one.measure == "accuracy")
+    assert (first.recipe, first.published, first.ours.value) == ("quick", 0.6, 0.5)
+    assert first.remark == "ours: quick[kernel=2], the best on validation"
+    assert [(one.recipe, one.pipeline, one.published is None) for one in others] == [
+        ("quick", "forest", False),
+        ("quick[kernel=2]", "knn", True),
+        ("quick[kernel=3]", "softmax", True),
+        ("quick[kernel=3]", "knn", True),
+    ]
+
+
 def test_what_only_one_side_has_stands_alone(report):
     assert line(report, "forest", "accuracy").ours is None
     assert line(report, "softmax", "F1 of bored").ours is None

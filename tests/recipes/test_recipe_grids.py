@@ -50,10 +50,11 @@ def test_a_grid_of_one_point_is_named_by_all_of_it():
     assert member.name == "mine[batch_size=16]"
 
 
-def test_what_is_published_of_a_grid_is_said_of_none_of_its_recipes():
+def test_members_know_their_grid_and_what_is_published_of_it():
     told = recipe(grid={"training": {"batch_size": [16, 32]}}, published=[{"split": "test", "accuracy": 0.7}])
-    assert told.published[0].accuracy == 0.7
-    assert not any(member.published for member in expand_recipe(told))
+    assert told.member_of == ""
+    for member in expand_recipe(told):
+        assert (member.member_of, member.published) == (told.name, told.published)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from hybridfer.recipes import PublishedFigure
 from hybridfer.reporting.figures.style import ACCENT, COUNTER
 from hybridfer.reporting.several import SeveralRuns
 from hybridfer.reporting.several_figures import run_panels, runs_by_line
+from hybridfer.reporting.several_markdown import comparison_markdown
 from hybridfer.reporting.several_page import write_comparison
 from hybridfer.reporting.several_tables import comparison_csv, comparison_json, comparison_latex
 from hybridfer.reporting.several_text import comparison_text
@@ -64,6 +66,33 @@ def test_figures_are_written_for_papers_and_each_has_its_own_name(runs, folder):
     assert len(names) == 2 * 2 * len(runs.cnns)
     assert "runs-1-compact.svg" in names
     assert "leads-2-compact-2.png" in names
+
+
+def test_markdown_holds_every_row_and_names_from_elsewhere_stay_text(runs, folder):
+    text = comparison_markdown(runs)
+    assert (folder / "comparison.md").read_text() == text
+    table = text.partition("## Mean and deviation")[2].partition("## The runs")[0]
+    assert table.count("\n| ") == len(runs.rows) + 2
+    assert "<img" not in text
+    (bold,) = {line.split("|")[2].strip(" *") for line in table.splitlines() if line.startswith("| **")}
+    assert bold == "svm-rbf"
+
+
+def test_published_figures_stand_beside_those_of_each_run(make_report, tmp_path):
+    report = make_report(n=100, n_twins=10, heads={"compact": {"knn": (0.1, 0.1)}})
+    (run,) = report.features
+    told = replace(run, published=(PublishedFigure(split="test", n=128, accuracy=0.789, remark="four classes"),))
+    several = SeveralRuns(("a", "b"), (report, replace(report, seed=1, features=(told,))))
+    assert [name for name, _ in several.published] == ["b", "b"]
+    write_comparison(several, tmp_path)
+    for name in ("comparison.html", "comparison.md"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "Published figures beside ours" in text
+        assert "78.9" in text
+        assert "four classes" in text
+    first, second = json.loads((tmp_path / "comparison.json").read_text())["published"]
+    assert (first["folder"], first["published"], first["published_n"]) == ("b", 0.789, 128)
+    assert (second["pipeline"], second["published"]) == ("knn", None)
 
 
 def test_csv_and_json_hold_the_numbers_of_the_rows(runs, folder):
