@@ -4,7 +4,7 @@ import pytest
 
 from hybridfer.recipes import expand_recipe, list_recipes, load_recipe
 
-REPORT_A = ["baseline", "model_b", "model_c", "model_d", "model_e", "model_f"]
+REPORT_A = ["baseline", "baseline-optimizers", "model_b", "model_c", "model_d", "model_e", "model_f"]
 REPORT_B = ["model_1", "model_2", "model_3", "model_3-2x2", "model_3-grid"]
 
 
@@ -91,3 +91,8 @@ def test_grigorasi_and_its_two_figures():
 def test_whatever_has_figures_or_settings_of_others_names_its_source():
     own = {"compact", "compact-views", "tiny"}
     assert all(load_recipe("feature", name).source for name in list_recipes("feature") if name not in own)
+
+
+def test_the_optimizers_of_the_feature_extraction_report():
+    members = expand_recipe(load_recipe("feature", "baseline-optimizers"))
+    assert [(member.training.optimizer, member.training.learning_rate) for member in members] == [("adam", 0.001), ("sgd", 0.01)]
