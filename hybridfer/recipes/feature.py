@@ -15,6 +15,7 @@ from .table import RecipeTable
 UnitFraction = Annotated[float, Field(ge=0.0, le=1.0)]
 ProperFraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Weights = Annotated[str, Field(min_length=1)]
+Members = Annotated[tuple[Weights, ...], Field(strict=False, min_length=2)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -114,6 +115,15 @@ class TrainingRecipe(RecipeTable):
         Arithmetic of the training's matrix products; ``"auto"`` is bf16 on CUDA and fp32 elsewhere.
     augmentation : AugmentationRecipe or None
         Random changes to the images; None trains on the images as they are.
+    mixup : float
+        Above 0, images are mixed with each other, by shares from Beta(mixup, mixup).
+    teacher : str, tuple of str, or None
+        Trained weights that the network learns from beside the labels: the name of weights in the wheel, the path of a
+        weights file (with a suffix, and relative to the recipe's own file), or several of these, which teach as an ensemble.
+    distillation : float
+        The teacher's share of the loss, from 0 to 1.
+    temperature : float
+        What logits are divided by in the teacher's part of the loss.
     random_state : int
         Seed of everything random.
 
@@ -140,6 +150,10 @@ class TrainingRecipe(RecipeTable):
     standardize: Literal["none", "image"] = "none"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     augmentation: AugmentationRecipe | None = None
+    mixup: Annotated[float, Field(ge=0.0)] = 0.0
+    teacher: Weights | Members | None = None
+    distillation: UnitFraction = 0.5
+    temperature: Annotated[float, Field(gt=0.0)] = 1.0
     random_state: Seed = 0
 
     @model_validator(mode="after")
@@ -152,6 +166,13 @@ class TrainingRecipe(RecipeTable):
     def _added_copies_are_there_to_be_changed(self) -> TrainingRecipe:
         if self.balance_augmentation is not None and self.balance is None:
             raise ValueError("balance_augmentation needs a balance: which classes to add copies of")
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_a_teacher_to_learn_from(self) -> TrainingRecipe:
+        for name in ("distillation", "temperature"):
+            if self.teacher is None and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} needs a teacher to learn from")
         return self
 
     def to_params(self) -> dict[str, Any]:
@@ -222,7 +243,7 @@ class FeatureRecipe(RecipeTable):
     source: str = ""
     network: Annotated[str, Field(min_length=1)] = "compact"
     network_arguments: dict[Name, Scalar] = Field(default_factory=dict)
-    weights: Weights | Annotated[tuple[Weights, ...], Field(strict=False, min_length=2)] | None = None
+    weights: Weights | Members | None = None
     # a list is the only sequence that TOML has
     layers: Annotated[
         tuple[Annotated[str, Field(strict=True, min_length=1)], ...],

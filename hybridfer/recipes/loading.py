@@ -136,6 +136,7 @@ def _read(kind: RecipeKind, file: Traversable, folder: Path | None) -> FeatureRe
     if folder is not None:
         _start_from(folder, table, "weights")
         _start_from(folder, table.get("network_arguments"), "pretrained")
+        _start_from(folder, table.get("training"), "teacher", named=True)
     model = _MODELS[kind]
     try:
         return model.model_validate(table)
@@ -144,14 +145,18 @@ def _read(kind: RecipeKind, file: Traversable, folder: Path | None) -> FeatureRe
         raise RecipeError("\n  ".join([f"{file} is not a valid {kind} recipe:", *problems])) from None
 
 
-def _start_from(folder: Path, table: Any, key: str) -> None:
-    """Let the paths under a key of a table start from a folder; what is no path stays."""
+def _start_from(folder: Path, table: Any, key: str, named: bool = False) -> None:
+    """Let the paths under a key of a table start from a folder; what is no path stays, as do names where they may stand."""
     found = table.get(key) if isinstance(table, dict) else None
     if isinstance(found, str):
-        table[key] = _from_folder(folder, found)
-    # of an ensemble's members, a word without a suffix is a name of weights in the wheel
+        table[key] = _named_or_from(folder, found) if named else _from_folder(folder, found)
     elif isinstance(found, list) and all(isinstance(member, str) for member in found):
-        table[key] = [_from_folder(folder, member) if Path(member).suffix else member for member in found]
+        table[key] = [_named_or_from(folder, member) for member in found]
+
+
+def _named_or_from(folder: Path, weights: str) -> str:
+    """Leave a word without a suffix as it is: it is the name of weights in the wheel."""
+    return _from_folder(folder, weights) if Path(weights).suffix else weights
 
 
 def _from_folder(folder: Path, path: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,18 +19,20 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import Callback
 
-from ..digest import DIGEST, image_digests
 from ..errors import DatasetError, RecipeError
 from ..image_arrays import as_images
-from ..networks import Embedder, choose_device, identified_arguments
+from ..networks import Embedder, choose_device
 from .balancing import added_counts
 from .batches import DeviceImages
 from .checkpoint import Resume, restore
 from .construction import TrainingData, build_net, untrained_network
+from .identity import training_fingerprint, training_recipe
+from .lesson import build_lesson
 from .net import ImageNet
 from .optimizers import check_optimizer
 from .parameters import check_parameters
 from .schedules import check_schedule
+from .teaching import load_teacher, seen_with, warn_of_seen_validation
 
 log = logging.getLogger("hybridfer")
 
@@ -87,6 +88,19 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         augmented alike.
     augmentation : dict, optional
         Fields of `hybridfer.training.Augmentation`, such as ``{"flip": True, "rotation": 10}``.
+    mixup : float
+        Above 0, each training step mixes its augmented images with each other, and the loss with them: see
+        `hybridfer.training.mixing.Mixup`, whose ``alpha`` it is; 0.2 is common. 0 mixes nothing.
+    teacher : str, path, sequence of these, or None
+        A trained network that the network learns from too: the name of weights in the wheel, a weights file, or several of
+        these, which teach as an ensemble. It sees the very pixels that the network is trained on, after augmentation and
+        mixup (Beyer et al., Knowledge Distillation: A Good Teacher Is Patient and Consistent, CVPR 2022), brought to its own
+        size, and never shrunk by `initial_scale`. It must know all classes, which are found by their names.
+    distillation : float
+        With a teacher, its share of the loss, in [0, 1]; the labels have the rest, with label smoothing and class weights.
+    temperature : float
+        With a teacher, what its logits and the network's are divided by in its part of the loss: see
+        `hybridfer.training.teaching.divergence`.
     validation_fraction : float
         Share of the training images held out, stratified, when `fit` is given no validation images. 0 holds out none.
     device, precision : str
@@ -107,10 +121,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         The labels seen in `fit`.
     network_ : Network
         The trained network. Its ``training`` holds the parameters and, beside them, ``train_counts``, the training images of
-        each class, and ``trained_counts``, those of an epoch, where balancing added any.
+        each class, and ``trained_counts``, those of an epoch, where balancing added any; a teacher is there by its digest.
+        Images that a teacher has seen are among those that the network was trained on, as it has learnt from them.
     history_ : list of dict
         One entry an epoch: ``train_loss``, ``train_accuracy``, ``valid_loss``, ``valid_accuracy``, ``learning_rate``,
-        ``dur`` in seconds.
+        ``dur`` in seconds. ``train_loss`` is what was minimised, a teacher's part included; with `mixup`, ``train_accuracy``
+        goes by the label that has the larger share. Validation goes by labels alone.
     n_features_in_ : int
         Length of the second axis of X in `fit`.
 
@@ -147,6 +163,10 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         balance: Literal["match-majority"] | dict[Any, int] | None = None,
         balance_augmentation: dict[str, Any] | None = None,
         augmentation: dict[str, Any] | None = None,
+        mixup: float = 0.0,
+        teacher: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+        distillation: float = 0.5,
+        temperature: float = 1.0,
         validation_fraction: float = 0.1,
         device: str = "auto",
         precision: str = "auto",
@@ -175,6 +195,10 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         self.balance = balance
         self.balance_augmentation = balance_augmentation
         self.augmentation = augmentation
+        self.mixup = mixup
+        self.teacher = teacher
+        self.distillation = distillation
+        self.temperature = temperature
         self.validation_fraction = validation_fraction
         self.device = device
         self.precision = precision
@@ -190,6 +214,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         *,
         validation: tuple[NDArray, NDArray] | None = None,
         callbacks: Sequence[Callback] = (),
+        class_names: Sequence[str] | None = None,
     ) -> Self:
         """Train the network.
 
@@ -204,6 +229,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             it, `validation_fraction` of X is held out.
         callbacks : sequence of skorch.callbacks.Callback
             Watch the training, before its own callbacks are called; they should not change it.
+        class_names : sequence of str, optional
+            What the labels, sorted, are called in `network_` and by a teacher; as they are written by default.
 
         Returns
         -------
@@ -212,11 +239,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         RecipeError
-            If a parameter is unknown or out of range, or the training diverges.
+            If a parameter is unknown or out of range, the teacher does not know a class, or the training diverges.
         DatasetError
-            If the validation images do not go with the training images.
+            If the validation images do not go with the training images, or the names of classes with the labels.
         WeightsError
-            If the checkpoint to resume from is damaged or belongs to another training.
+            If the checkpoint to resume from is damaged or belongs to another training, or the teacher's weights are missing
+            or damaged.
         """
         self._check_parameters()
         X, y = validate_data(self, X, y, allow_nd=True)
@@ -225,7 +253,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         images = as_images(X)
         seed = self._seed()
         train, valid = self._split(images, labels, validation, seed)
-        self._train(train, valid, seed, callbacks)
+        classes = self.classes_.tolist()
+        added = added_counts(self.balance, train[1], classes)
+        self._train(TrainingData(train, valid, tuple(classes), self._names(class_names), added), seed, callbacks)
         return self
 
     def predict_proba(self, X: NDArray) -> NDArray[np.float64]:
@@ -243,16 +273,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Parameters that the weights depend on, as plain values; a file that they begin with is there by its digest."""
-        aside = {"device", "checkpoint", "resume", "verbose"}
-        recipe = {name: value for name, value in self.get_params(deep=False).items() if name not in aside}
-        for name in ("class_weight", "balance"):
-            if isinstance(recipe[name], Mapping):
-                recipe[name] = {str(label): value for label, value in recipe[name].items()}
-        if self.network_arguments:
-            recipe["network_arguments"] = identified_arguments(self.network_arguments)
-        recipe["random_state"] = int(self.random_state) if isinstance(self.random_state, int | np.integer) else None
-        return recipe
+        """Parameters that the weights depend on, as plain values; files, a teacher's too, are there by their digests."""
+        return training_recipe(self.get_params(deep=False), load_teacher(self.teacher))
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):
@@ -263,6 +285,16 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         check_optimizer(self.optimizer)
         check_schedule(self.schedule)
         check_parameters(self.get_params(deep=False))
+
+    def _names(self, class_names: Sequence[str] | None) -> tuple[str, ...]:
+        if class_names is None:
+            return tuple(str(label) for label in self.classes_)
+        names = tuple(class_names)
+        if len(names) != len(self.classes_) or len(set(names)) != len(names):
+            raise DatasetError(
+                f"class_names must be as many different names as there are labels, {len(self.classes_)}; got {list(names)}."
+            )
+        return names
 
     def _split(
         self, images: NDArray, labels: NDArray, validation: tuple[NDArray, NDArray] | None, seed: int
@@ -288,38 +320,30 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         )
         return (images[train], labels[train]), (images[valid], labels[valid])
 
-    def _train(
-        self,
-        train: tuple[NDArray, NDArray],
-        valid: tuple[NDArray, NDArray] | None,
-        seed: int,
-        callbacks: Sequence[Callback],
-    ) -> None:
+    def _train(self, data: TrainingData, seed: int, callbacks: Sequence[Callback]) -> None:
         device = choose_device(self.device)
-        devices = [device] if device.type == "cuda" else []
-        classes = self.classes_.tolist()
-        data = TrainingData(train, valid, tuple(classes), added_counts(self.balance, train[1], classes))
         if data.added.any():
-            log.info("balancing: each epoch adds %d images to %d", data.added.sum(), len(train[1]))
-        # once, as a file that the recipe names may be gone when the training has ended
-        parameters, recipe = self.get_params(deep=False), self.recipe
-        with torch.random.fork_rng(devices=devices):
+            log.info("balancing: each epoch adds %d images to %d", data.added.sum(), len(data.train[1]))
+        # once, as files that the parameters name may be gone when the training has ended
+        parameters, teacher = self.get_params(deep=False), load_teacher(self.teacher)
+        recipe, lesson = training_recipe(parameters, teacher), build_lesson(parameters, teacher, data.names, device)
+        warn_of_seen_validation(teacher, *data.digests)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
-            network = untrained_network(parameters, len(classes), seed)
-            fingerprint = _fingerprint(recipe, train, valid, seed)
-            net, images = build_net(parameters, network, data, device, seed, fingerprint, callbacks)
+            network = untrained_network(parameters, len(data.classes), seed)
+            fingerprint = training_fingerprint(recipe, data, seed)
+            net, images = build_net(parameters, network, data, device, seed, fingerprint, callbacks, lesson)
             self._run(net, images)
         self.history_ = _plain_history(net.history)
-        learnt = np.unique(image_digests(train[0]))
-        watched = np.empty(0, dtype=DIGEST) if valid is None else np.setdiff1d(image_digests(valid[0]), learnt)
+        trained_on, watched = seen_with(teacher, *data.digests)
         self.network_ = replace(
             network,
             # models of timm forget on train() what they computed, in evaluation mode, from weights that were then replaced
             module=net.module_.module.cpu().train().eval(),
-            classes=tuple(str(label) for label in self.classes_),
+            classes=data.names,
             training={**recipe, **data.counts},
             history=tuple(self.history_),
-            trained_on=np.union1d(learnt, watched),
+            trained_on=trained_on,
             watched=watched,
         )
 
@@ -329,16 +353,6 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             restore(net, state)
             net.callbacks_.append(("resume", Resume(state)))
         net.train_on(train, epochs=self.max_epochs - len(net.history))
-
-
-def _fingerprint(
-    recipe: Mapping[str, Any], train: tuple[NDArray, NDArray], valid: tuple[NDArray, NDArray] | None, seed: int
-) -> str:
-    sha = hashlib.sha256(json.dumps([recipe, seed], sort_keys=True, default=str).encode())
-    for images, labels in filter(None, (train, valid)):
-        sha.update(image_digests(images).tobytes())
-        sha.update(np.ascontiguousarray(labels, dtype=np.int64).tobytes())
-    return sha.hexdigest()
 
 
 def _plain_history(history: Any) -> list[dict[str, Any]]:

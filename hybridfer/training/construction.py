@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from ..digest import DIGEST, image_digests
 from ..networks import Network, choose_precision, network_preprocessing, pretrained_network
 from .augmentation import Augmentation
 from .balancing import BalancedBatches
 from .batches import DeviceBatches, DeviceImages
 from .checkpoint import EpochCheckpoint
+from .lesson import Lesson, LessonNet
 from .net import ImageNet, TrainedModule
 from .optimizers import optimizer_settings
 from .parameters import check_class_weight, image_sides
@@ -43,6 +46,8 @@ class TrainingData:
         Watched and never trained on.
     classes : tuple
         Each index's class.
+    names : tuple of str
+        What each of them is called.
     added : ndarray of shape (n_classes,), int64
         Images that balancing adds to each class in every epoch.
     """
@@ -50,7 +55,14 @@ class TrainingData:
     train: tuple[NDArray, NDArray[np.int64]]
     valid: tuple[NDArray, NDArray[np.int64]] | None
     classes: tuple[Any, ...]
+    names: tuple[str, ...]
     added: NDArray[np.int64]
+
+    @cached_property
+    def digests(self) -> tuple[NDArray[np.bytes_], NDArray[np.bytes_]]:
+        """Digests of the training images, and of those that are watched, in their order."""
+        watched = np.empty(0, dtype=DIGEST) if self.valid is None else image_digests(self.valid[0])
+        return image_digests(self.train[0]), watched
 
     @property
     def counts(self) -> dict[str, list[int]]:
@@ -86,8 +98,9 @@ def build_net(
     seed: int,
     fingerprint: str,
     watchers: Sequence[Callback] = (),
+    lesson: Lesson | None = None,
 ) -> tuple[ImageNet, DeviceImages]:
-    """Build the net that trains a network, and put its images onto the device."""
+    """Build the net that trains a network, by labels or by a lesson, and put its images onto the device."""
     generator = torch.Generator(device).manual_seed(seed)
     images = DeviceImages(*data.train, device)
     batch_size = _batch_size(parameters["batch_size"], len(images) + int(data.added.sum()))
@@ -97,7 +110,8 @@ def build_net(
         kind, settings = BalancedBatches, {**settings, "added": data.added.tolist()}
     batches = kind(images, batch_size, **settings)
     module = _module(parameters, network, generator)
-    net = ImageNet(
+    net_of = ImageNet if lesson is None else partial(LessonNet, lesson=lesson)
+    net = net_of(
         convert_conv2d_weight_memory_format(module, torch.channels_last),
         criterion=torch.nn.CrossEntropyLoss,
         criterion__label_smoothing=parameters["label_smoothing"],

@@ -58,10 +58,17 @@ class TrainedModule(nn.Module):
 
     def forward(self, images: torch.Tensor, added: torch.Tensor | None = None) -> torch.Tensor:
         """Turn pixels as they are stored into float32 logits (n, n_classes); `added` (n,) marks what balancing adds."""
+        return self.logits(self.pixels(images, added))
+
+    def pixels(self, images: torch.Tensor, added: torch.Tensor | None = None) -> torch.Tensor:
+        """Turn pixels as they are stored into (n, c, h, w) in [0, 1], of the network's own size; augmented in training."""
         with torch.no_grad():
             pixels = self.preprocessing.resized(images)
-            if self.training:
-                pixels = self._augmented(pixels, added)
+            return self._augmented(pixels, added) if self.training else pixels
+
+    def logits(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Turn what `pixels` gives into logits: shrunk to the size of a training step, standardised, passed through."""
+        with torch.no_grad():
             if self.training and self.training_size is not None:
                 pixels = torch.nn.functional.interpolate(pixels, self.training_size, mode="bilinear", antialias=True)
             pixels = self.preprocessing.standardized(pixels).contiguous(memory_format=torch.channels_last)
@@ -94,7 +101,8 @@ class ImageNet(NeuralNet):
             labels = batch[1]
             seen += len(labels)
             loss = loss + step["loss"].detach() * len(labels)
-            correct = correct + (step["y_pred"].detach().argmax(dim=1) == labels).sum()
+            # a step that mixes images says by which labels it is to be judged
+            correct = correct + (step["y_pred"].detach().argmax(dim=1) == step.get("labels", labels)).sum()
             self.notify("on_batch_end", batch=batch, training=training, **step)
         mean_loss = float(loss) / seen
         if not math.isfinite(mean_loss):

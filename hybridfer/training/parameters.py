@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
@@ -18,7 +19,10 @@ RANGES = {
     "weight_decay": (0.0, math.inf),
     "label_smoothing": (0.0, 1.0),
     "validation_fraction": (0.0, 1.0),
+    "mixup": (0.0, math.inf),
 }
+# what a teacher's lessons are like without further words
+TAUGHT = {"distillation": 0.5, "temperature": 1.0}
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -43,6 +47,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     scale = parameters["initial_scale"]
     if not _is_number(scale) or not 0 < scale <= 1:
         raise RecipeError(f"initial_scale must be a number above 0 and at most 1; got {scale!r}.")
+    _check_teacher(parameters)
     if parameters["precision"] == "fp16":
         raise RecipeError("precision must be 'auto', 'fp32' or 'bf16' in training; got 'fp16'.")
     if parameters["resume"] and parameters["checkpoint"] is None:
@@ -107,6 +112,25 @@ def image_sides(image_size: Any) -> tuple[int, int]:
     if not isinstance(sides, Sequence) or len(sides) != 2 or not all(isinstance(side, Integral) for side in sides):
         raise RecipeError(f"image_size must be an integer or (height, width); got {image_size!r}.")
     return int(sides[0]), int(sides[1])
+
+
+def _check_teacher(parameters: Mapping[str, Any]) -> None:
+    share, temperature = parameters["distillation"], parameters["temperature"]
+    if not _is_number(share) or not 0 <= share <= 1:
+        raise RecipeError(f"distillation must lie in [0, 1]; got {share!r}.")
+    if not _is_number(temperature) or not 0 < temperature < math.inf:
+        raise RecipeError(f"temperature must be a number above 0; got {temperature!r}.")
+    teacher = parameters["teacher"]
+    if teacher is None:
+        for name, default in TAUGHT.items():
+            if parameters[name] != default:
+                raise RecipeError(f"{name} needs a teacher to learn from; got {name}={parameters[name]!r}, teacher=None.")
+        return
+    members = [teacher] if isinstance(teacher, str | os.PathLike) else teacher
+    if not isinstance(members, Sequence) or not all(isinstance(member, str | os.PathLike) for member in members):
+        raise RecipeError(
+            f"teacher must be the name of weights in the wheel, a weights file, a list of these, or None; got {teacher!r}."
+        )
 
 
 def _is_number(value: Any) -> bool:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +55,15 @@ def train_network(
     Returns
     -------
     Network
-        With the dataset's class names, the training's history and the digests of all images it has seen. Its ``training``
-        holds ``train_counts``, the images of each class, and ``trained_counts`` where balancing added any.
+        With the dataset's class names, the training's history and the digests of all images that it, or a teacher, has seen.
+        Its ``training`` holds ``train_counts``, the images of each class, and ``trained_counts`` where balancing added any.
 
     Raises
     ------
     RecipeError
-        If the recipe is a grid, or names an argument that its network does not take, or a class that there is not. A class
-        of FER's seven that the dataset is without is left out of ``balance``, with a message.
+        If the recipe is a grid, or names an argument that its network does not take, or a class that there is not, or a
+        teacher that does not know a class of the dataset. A class of FER's seven that the dataset is without is left out of
+        ``balance``, with a message.
     """
     present = np.unique(dataset.split("train").labels)
     classifier = recipe_classifier(recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=verbose)
@@ -77,8 +77,13 @@ def train_network(
     if isinstance(balance, dict):
         balance = {indices[name]: count for name, count in balance.items()}
     classifier.set_params(balance=balance)
-    classifier.fit(*dataset.arrays("train"), validation=dataset.arrays("validation"), callbacks=callbacks)
-    return replace(classifier.network_, classes=tuple(dataset.classes[label] for label in present))
+    classifier.fit(
+        *dataset.arrays("train"),
+        validation=dataset.arrays("validation"),
+        callbacks=callbacks,
+        class_names=[dataset.classes[label] for label in present],
+    )
+    return classifier.network_
 
 
 def recipe_classifier(recipe: FeatureRecipe, **parameters: Any) -> CNNClassifier:

@@ -80,6 +80,22 @@ def test_relative_weights_start_from_the_recipes_folder(write, tmp_path):
     assert load_recipe("feature", write('weights = "w.safetensors"')).weights == str(tmp_path / "w.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("teacher", "found"),
+    [
+        ('"compact"', "compact"),
+        ('"w.safetensors"', "{folder}/w.safetensors"),
+        ('"/elsewhere/w.safetensors"', "/elsewhere/w.safetensors"),
+        ('["compact", "w.safetensors"]', ("compact", "{folder}/w.safetensors")),
+    ],
+)
+def test_a_teacher_is_a_name_or_a_file_that_starts_from_the_recipes_folder(teacher, found, write, tmp_path):
+    text = f"[training]\nteacher = {teacher}\ndistillation = 0.5\nmixup = 0.2"
+    training = load_recipe("feature", write(text)).training
+    expected = found.format(folder=tmp_path) if isinstance(found, str) else tuple(f.format(folder=tmp_path) for f in found)
+    assert (training.teacher, training.mixup) == (expected, 0.2)
+
+
 @pytest.mark.parametrize("weights", ["builtin", "/elsewhere/w.safetensors"])
 def test_builtin_and_absolute_weights_stay_as_they_are(write, weights):
     assert load_recipe("feature", write(f'weights = "{weights}"')).weights == weights

@@ -95,4 +95,7 @@ def test_whatever_has_figures_or_settings_of_others_names_its_source():
 
 def test_the_optimizers_of_the_feature_extraction_report():
     members = expand_recipe(load_recipe("feature", "baseline-optimizers"))
-    assert [(member.training.optimizer, member.training.learning_rate) for member in members] == [("adam", 0.001), ("sgd", 0.01)]
+    assert [(member.training.optimizer, member.training.learning_rate) for member in members] == [
+        ("adam", 0.001),
+        ("sgd", 0.01),
+    ]

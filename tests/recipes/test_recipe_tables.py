@@ -22,6 +22,14 @@ from hybridfer.recipes import AugmentationRecipe, FeatureRecipe, PipelineRecipe,
         {"label_smoothing": 1.0},
         {"class_weight": {"happy": 0.0}},
         {"random_state": -1},
+        {"mixup": -0.1},
+        {"teacher": ""},
+        {"teacher": ["compact"]},
+        {"teacher": 3},
+        {"teacher": "compact", "distillation": 1.5},
+        {"teacher": "compact", "temperature": 0.0},
+        {"distillation": 0.4},
+        {"temperature": 2.0},
         {"optimizer": "lion"},
         {"augmentation": {"erasing": 1.5}},
         {"augmentation": {"rotation": 181}},
@@ -49,6 +57,14 @@ def test_training_params_are_every_field_as_plain_values():
     assert params["augmentation"] == {**dict.fromkeys(AugmentationRecipe.model_fields, 0.0), "flip": True, "erasing": 0.25}
     assert TrainingRecipe(**params) == recipe
     assert TrainingRecipe().to_params()["augmentation"] is None
+
+
+@pytest.mark.parametrize("teacher", ["compact", ["compact", "other.safetensors"]])
+def test_a_taught_training_comes_back_from_its_params(teacher):
+    recipe = TrainingRecipe(teacher=teacher, distillation=0.7, temperature=2.0, mixup=0.2)
+
+    assert TrainingRecipe(**recipe.to_params()) == recipe
+    assert TrainingRecipe.model_validate(recipe.model_dump(mode="json")) == recipe
 
 
 @pytest.mark.parametrize("layers", [(), ("embedding", "embedding"), ("embedding", ""), "embedding", (1,)])

@@ -39,7 +39,7 @@ def test_a_training_on_the_gpu_can_be_resumed(balance, quick, faces, tmp_path):
     checkpoint = tmp_path / "training.checkpoint"
     changes = {"flip": True, "crop": 0.2} if balance else None
     settings = {"device": "cuda", "precision": "bf16", "patience": 2, "balance": balance, "balance_augmentation": changes}
-    settings["checkpoint"] = checkpoint
+    settings |= {"checkpoint": checkpoint, "mixup": 0.2 if balance else 0.0}
     first = quick(**settings).fit(*faces)
     resumed = quick(**settings, resume=True).fit(*faces)
     assert resumed.network_.digest == first.network_.digest

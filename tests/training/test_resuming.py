@@ -10,6 +10,7 @@ import torch
 
 from hybridfer import CNNClassifier
 from hybridfer.errors import WeightsError
+from hybridfer.networks import save_network
 from hybridfer.training.net import ImageNet
 
 LIVELY = {"augmentation": {"flip": True, "rotation": 10}, "network": "model_f", "network_arguments": {"dropout": 0.5}}
@@ -54,6 +55,7 @@ def outcome(classifier: CNNClassifier) -> tuple[str, list[dict]]:
         {"optimizer": "adadelta", "learning_rate": 1.0},
         {"optimizer": "rmsprop"},
         {"balance": {0: 7, 3: 40}, "balance_augmentation": {"rotation": 10, "brightness": 0.1}},
+        {"mixup": 0.2, "augmentation": {"flip": True}},
     ],
     ids=[
         "dropout and augmentation",
@@ -65,6 +67,7 @@ def outcome(classifier: CNNClassifier) -> tuple[str, list[dict]]:
         "adadelta",
         "rmsprop",
         "balance",
+        "mixup",
     ],
 )
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(parameters, epochs, quick, faces, interrupted, tmp_path):
@@ -76,6 +79,16 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(parameters, 
     resumed = quick(**settings, checkpoint=checkpoint, resume=True).fit(*faces)
     assert outcome(resumed) == expected
     assert [file.name for file in checkpoint.parent.iterdir()] == [checkpoint.name]
+
+
+def test_a_taught_training_goes_on_as_if_nothing_had_happened(quick, faces, interrupted, tmp_path):
+    teacher = save_network(quick(random_state=5).fit(*faces).network_, tmp_path / "teacher.safetensors")
+    settings = {**LIVELY, "max_epochs": 3, "teacher": teacher, "mixup": 0.4, "temperature": 2.0}
+    expected = outcome(quick(**settings).fit(*faces))
+    checkpoint = tmp_path / "training.checkpoint"
+    interrupted(quick(**settings, checkpoint=checkpoint), faces, 1)
+    torch.manual_seed(9)
+    assert outcome(quick(**settings, checkpoint=checkpoint, resume=True).fit(*faces)) == expected
 
 
 def test_early_stopping_remembers_its_best_epoch_and_its_misses(quick, faces, interrupted, tmp_path):

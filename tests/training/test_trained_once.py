@@ -1,3 +1,5 @@
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -59,6 +61,16 @@ def test_another_fold_labelling_or_recipe_is_another_training(quick, faces, fits
     trained_once(quick(max_epochs=1, random_state=1), X, y)
     trained_once(quick(max_epochs=1, learning_rate=0.01), X, y)
     assert len(fits) == len(remembered(tmp_path)) == 6
+
+
+def test_parameters_that_came_later_do_not_rename_trainings_that_do_without_them():
+    # of the parameters that there were before mixup and teachers; a change of it forgets what everybody has trained
+    plain = json.dumps(CNNClassifier("tiny", image_size=16).recipe, sort_keys=True)
+    assert hashlib.sha256(plain.encode()).hexdigest() == "cf1ea2171eb1debf1e5f6bd7499aa27138e440a8cdcbc974a41afa54f6832713"
+    mixed = CNNClassifier("tiny", image_size=16, mixup=0.2).recipe
+    assert mixed == {**json.loads(plain), "mixup": 0.2}
+    taught = CNNClassifier("tiny", image_size=16, teacher="compact").recipe
+    assert {*taught} - {*mixed} == {"teacher", "distillation", "temperature"}
 
 
 @pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])

@@ -1,0 +1,75 @@
+"""What a training is known by: the parameters that its weights depend on, and the images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..networks import Network, identified_arguments
+from .construction import TrainingData
+
+# parameters that the weights do not depend on
+ASIDE = ("device", "checkpoint", "resume", "verbose")
+# parameters that came when trainings were already remembered: each with the one that turns it on, and that one's default.
+# While it is off they are left out, so that what was trained, or interrupted, before they came is found by its old name
+LATER: Mapping[str, tuple[str, object]] = {
+    "mixup": ("mixup", 0.0),
+    "teacher": ("teacher", None),
+    "distillation": ("teacher", None),
+    "temperature": ("teacher", None),
+}
+
+
+def training_recipe(parameters: Mapping[str, Any], teacher: Network | None) -> dict[str, Any]:
+    """Give the parameters that the weights of a `CNNClassifier` depend on, as plain values.
+
+    Parameters
+    ----------
+    parameters : mapping
+        All of a classifier's.
+    teacher : Network or None
+        What its ``teacher`` names.
+
+    Returns
+    -------
+    dict
+        With a file that the training begins with, and a teacher, by what they hold instead of their paths.
+    """
+    recipe = {name: value for name, value in parameters.items() if name not in ASIDE and not _is_off(name, parameters)}
+    for name in ("class_weight", "balance"):
+        if isinstance(recipe[name], Mapping):
+            recipe[name] = {str(label): value for label, value in recipe[name].items()}
+    if recipe["network_arguments"]:
+        recipe["network_arguments"] = identified_arguments(recipe["network_arguments"])
+    seed = recipe["random_state"]
+    recipe["random_state"] = int(seed) if isinstance(seed, int | np.integer) else None
+    if teacher is not None:
+        recipe["teacher"] = {
+            "network": teacher.name,
+            "digest": teacher.digest,
+            "preprocessing": teacher.preprocessing.to_json(),
+            "classes": list(teacher.classes),
+        }
+    return recipe
+
+
+def training_fingerprint(recipe: Mapping[str, Any], data: TrainingData, seed: int) -> str:
+    """Name a training of a recipe on images and labels in their order."""
+    sha = hashlib.sha256(json.dumps([recipe, seed], sort_keys=True, default=str).encode())
+    for digests, part in zip(data.digests, (data.train, data.valid), strict=True):
+        if part is not None:
+            sha.update(digests.tobytes())
+            sha.update(np.ascontiguousarray(part[1], dtype=np.int64).tobytes())
+    return sha.hexdigest()
+
+
+def _is_off(name: str, parameters: Mapping[str, Any]) -> bool:
+    if name not in LATER:
+        return False
+    switch, off = LATER[name]
+    value = parameters[switch]
+    return value is None if off is None else bool(value == off)
