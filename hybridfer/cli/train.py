@@ -13,8 +13,9 @@ from .options import check_writable, dataset_options, device_options, json_optio
 
 
 @click.command(
-    epilog="\b\nExample:\n  hybridfer train faces --network tiny -o tiny.safetensors\n"
-    "  hybridfer train fer2013.zip --network model_f -o model_f.safetensors --resume",
+    epilog="\b\nExamples:\n  hybridfer train faces --network tiny -o tiny.safetensors\n"
+    "  hybridfer train fer2013.zip --network model_f -o model_f.safetensors --resume\n"
+    "  hybridfer train faces:300 --network compact --start compact --epochs 2 --learning-rate 0.01 -o on.safetensors",
 )
 @click.argument("data")
 @click.option(
@@ -22,6 +23,12 @@ from .options import check_writable, dataset_options, device_options, json_optio
 )
 @click.option(
     "-f", "--features", shell_complete=complete_feature, help="Train by this feature recipe (a name or a file) instead."
+)
+@click.option(
+    "--start",
+    type=click.Path(),
+    metavar="WEIGHTS",
+    help="Go on from the weights of this name in the wheel, or of this file, instead of the recipe's.",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Weights file.")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
@@ -40,6 +47,7 @@ def train(
     data: str,
     network: str | None,
     features: str | None,
+    start: str | None,
     output: Path,
     epochs: int | None,
     batch_size: int | None,
@@ -61,9 +69,9 @@ def train(
     from ..datasets import read_dataset
     from ..errors import WeightsError
     from ..evaluation.splits import trained_and_watched
-    from ..networks import find_architecture, save_network
+    from ..networks import choose_device, choose_precision, find_architecture, save_network
     from ..recipes import load_recipe
-    from ..training import recipe_classifier, train_network
+    from ..training import check_training, train_network
 
     if (network is None) == (features is None):
         raise click.UsageError("Give either --network NAME or --features RECIPE.")
@@ -79,10 +87,16 @@ def train(
         find_architecture(network)
     recipe = load_recipe("feature", features or str(network))
     recipe = recipe.retrained(
-        max_epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, precision=precision, random_state=seed
+        start=start,
+        max_epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        precision=precision,
+        random_state=seed,
     )
-    # a grid, or an argument that the network does not take, is told before the images are read
-    recipe_classifier(recipe)
+    # what cannot be trained is told before the images are read
+    check_training(recipe)
+    choose_precision(recipe.training.precision, choose_device(device))
     dataset = trained_and_watched(read_dataset(data, **reading(options)))
     trained = train_network(dataset, recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=obj["verbose"])
     save_network(trained, output, precision=store_as, overwrite=overwrite)

@@ -175,7 +175,9 @@ class DatasetIndex:
 
     def _several_sizes(self, odd: Counter[tuple[int, int]], usual: int) -> DatasetError:
         sizes = (Counter({self.image_size: usual}) + odd).most_common()
-        told = ", ".join(f"{height}x{width} ({count} images)" for (height, width), count in sizes[:5])
+        told = ", ".join(
+            f"{height}x{width} ({count} {'image' if count == 1 else 'images'})" for (height, width), count in sizes[:5]
+        )
         more = f" and {len(sizes) - 5} more" if len(sizes) > 5 else ""
         return DatasetError(
             f"{self.source} holds images of several sizes: {told}{more}. "

@@ -25,16 +25,14 @@ from hybridfer.home import home
 from hybridfer.networks import (
     Embedder,
     Network,
-    catalogue_network,
     choose_device,
     choose_precision,
     load_network,
-    network_preprocessing,
     save_network,
 )
 from hybridfer.recipes import FeatureRecipe
 from hybridfer.store import FeatureStore
-from hybridfer.training import remembered_path, train_network
+from hybridfer.training import check_training, remembered_path, train_network
 
 log = logging.getLogger("hybridfer")
 
@@ -156,16 +154,17 @@ def embed_splits(
 
 
 def check_recipe(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None, device: str, precision: str | None) -> None:
-    """Find out before anything long begins whether a recipe's network, layers, device and precision can be had."""
+    """Find out before anything long begins whether a recipe's network, layers, device and precision can be had.
+
+    Of a training, so can the weights that it starts with, and those of a teacher.
+    """
     choose_precision(precision or recipe.precision, choose_device(device))
     if isinstance(recipe, GivenNetwork):
         recipe.check()
     if weights is not None or recipe.weights is not None:
         network = network_behind(recipe, weights)
     else:
-        sides = None if recipe.image_size is None else (recipe.image_size, recipe.image_size)
-        preprocessing = network_preprocessing(recipe.network, sides, channels=3 if recipe.colour else 1)
-        network = catalogue_network(recipe.network, preprocessing=preprocessing)
+        network = check_training(recipe)
     for layer in recipe.layers:
         network.submodule(layer)
 

@@ -115,6 +115,9 @@ class TrainingRecipe(RecipeTable):
         Arithmetic of the training's matrix products; ``"auto"`` is bf16 on CUDA and fp32 elsewhere.
     augmentation : AugmentationRecipe or None
         Random changes to the images; None trains on the images as they are.
+    start : str or None
+        Trained weights of the recipe's network to go on from: the name of weights in the wheel, or the path of a weights
+        file (with a suffix, and relative to the recipe's own file). None begins with random weights.
     mixup : float
         Above 0, images are mixed with each other, by shares from Beta(mixup, mixup).
     teacher : str, tuple of str, or None
@@ -150,6 +153,7 @@ class TrainingRecipe(RecipeTable):
     standardize: Literal["none", "image"] = "none"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     augmentation: AugmentationRecipe | None = None
+    start: Weights | None = None
     mixup: Annotated[float, Field(ge=0.0)] = 0.0
     teacher: Weights | Members | None = None
     distillation: UnitFraction = 0.5

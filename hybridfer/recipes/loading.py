@@ -76,8 +76,8 @@ def load_recipe(
         The name of a shipped recipe, the path of a TOML file, or a recipe, which comes back as it is. A string is a
         path if it ends in ``.toml`` or has a folder in it. One recipe of a shipped grid goes by the name that
         `expand_recipe` gives it: ``"model_3-grid[kernel=2,learning_rate=0.001]"``. A file without a ``name`` is named
-        after itself, and a relative path in it, of ``weights`` or of the network's argument ``pretrained``, starts from the
-        file's own folder.
+        after itself, and a relative path in it, of ``weights``, of the network's argument ``pretrained``, or of ``start`` or
+        ``teacher`` of its training, starts from the file's own folder.
 
     Returns
     -------
@@ -134,9 +134,10 @@ def _of_kind(kind: RecipeKind, recipe: FeatureRecipe | PipelineRecipe) -> Featur
 def _read(kind: RecipeKind, file: Traversable, folder: Path | None) -> FeatureRecipe | PipelineRecipe:
     table = {"name": file.name.removesuffix(".toml"), **_parse(file)}
     if folder is not None:
-        _start_from(folder, table, "weights")
-        _start_from(folder, table.get("network_arguments"), "pretrained")
-        _start_from(folder, table.get("training"), "teacher", named=True)
+        _resolve(folder, table, "weights")
+        _resolve(folder, table.get("network_arguments"), "pretrained")
+        for key in ("start", "teacher"):
+            _resolve(folder, table.get("training"), key, named=True)
     model = _MODELS[kind]
     try:
         return model.model_validate(table)
@@ -145,7 +146,7 @@ def _read(kind: RecipeKind, file: Traversable, folder: Path | None) -> FeatureRe
         raise RecipeError("\n  ".join([f"{file} is not a valid {kind} recipe:", *problems])) from None
 
 
-def _start_from(folder: Path, table: Any, key: str, named: bool = False) -> None:
+def _resolve(folder: Path, table: Any, key: str, named: bool = False) -> None:
     """Let the paths under a key of a table start from a folder; what is no path stays, as do names where they may stand."""
     found = table.get(key) if isinstance(table, dict) else None
     if isinstance(found, str):

@@ -2,6 +2,14 @@
 
 from .augmentation import Augmentation
 from .classifier import CNNClassifier
-from .train import recipe_classifier, remembered_path, train_network, trained_once
+from .train import check_training, recipe_classifier, remembered_path, train_network, trained_once
 
-__all__ = ["Augmentation", "CNNClassifier", "recipe_classifier", "remembered_path", "train_network", "trained_once"]
+__all__ = [
+    "Augmentation",
+    "CNNClassifier",
+    "check_training",
+    "recipe_classifier",
+    "remembered_path",
+    "train_network",
+    "trained_once",
+]

@@ -22,17 +22,17 @@ from skorch.callbacks import Callback
 from ..errors import DatasetError, RecipeError
 from ..image_arrays import as_images
 from ..networks import Embedder, choose_device
+from .ancestry import load_ancestry
 from .balancing import added_counts
 from .batches import DeviceImages
 from .checkpoint import Resume, restore
-from .construction import TrainingData, build_net, untrained_network
+from .construction import TrainingData, build_net, first_network
 from .identity import training_fingerprint, training_recipe
 from .lesson import build_lesson
 from .net import ImageNet
 from .optimizers import check_optimizer
 from .parameters import check_parameters
 from .schedules import check_schedule
-from .teaching import load_teacher, seen_with, warn_of_seen_validation
 
 log = logging.getLogger("hybridfer")
 
@@ -49,6 +49,11 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         ``pretrained``, ``"hub"`` (which downloads) or the path of a state dict; ``frozen``, whether the head alone is
         trained; ``hidden``, units of a dense layer in the head; ``dropout``; ``pre_logits``, whether dense layers of the
         model's own before its classifier, as VGG has them, stay.
+    start : str, path or None
+        Trained weights to go on from, instead of random ones: the name of weights in the wheel, or a weights file. They must
+        be of this network with these arguments (rates of dropout, and whether a model of timm is frozen, may be others),
+        `colour` and `standardize`; another `image_size` is taken where no layer is bound to one. Of the last layer the
+        rows of classes that the weights know, by their names, are kept; those of other classes begin with random weights.
     image_size : int, tuple of (h, w), or None
         Images are resized to this many pixels a side; None takes the size that a model of timm was trained at, 48 otherwise.
     colour : bool
@@ -121,8 +126,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         The labels seen in `fit`.
     network_ : Network
         The trained network. Its ``training`` holds the parameters and, beside them, ``train_counts``, the training images of
-        each class, and ``trained_counts``, those of an epoch, where balancing added any; a teacher is there by its digest.
-        Images that a teacher has seen are among those that the network was trained on, as it has learnt from them.
+        each class, and ``trained_counts``, those of an epoch, where balancing added any; `start` and `teacher` are there by
+        their digests. Images that those have seen are among the ones that the network was trained on, as it has learnt from
+        them.
     history_ : list of dict
         One entry an epoch: ``train_loss``, ``train_accuracy``, ``valid_loss``, ``valid_accuracy``, ``learning_rate``,
         ``dur`` in seconds. ``train_loss`` is what was minimised, a teacher's part included; with `mixup`, ``train_accuracy``
@@ -145,6 +151,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         network: str = "compact",
         *,
         network_arguments: dict[str, Any] | None = None,
+        start: str | os.PathLike[str] | None = None,
         image_size: int | tuple[int, int] | None = 48,
         colour: bool = False,
         standardize: Literal["none", "image"] = "none",
@@ -177,6 +184,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.network = network
         self.network_arguments = network_arguments
+        self.start = start
         self.image_size = image_size
         self.colour = colour
         self.standardize = standardize
@@ -230,7 +238,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         callbacks : sequence of skorch.callbacks.Callback
             Watch the training, before its own callbacks are called; they should not change it.
         class_names : sequence of str, optional
-            What the labels, sorted, are called in `network_` and by a teacher; as they are written by default.
+            What the labels, sorted, are called in `network_`, by `start` and by a teacher; as they are written by default.
 
         Returns
         -------
@@ -239,12 +247,13 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         RecipeError
-            If a parameter is unknown or out of range, the teacher does not know a class, or the training diverges.
+            If a parameter is unknown or out of range, the weights to start with are of another network, the teacher does not
+            know a class, or the training diverges.
         DatasetError
             If the validation images do not go with the training images, or the names of classes with the labels.
         WeightsError
-            If the checkpoint to resume from is damaged or belongs to another training, or the teacher's weights are missing
-            or damaged.
+            If the checkpoint to resume from is damaged or belongs to another training, or weights to start with or of the
+            teacher are missing or damaged.
         """
         self._check_parameters()
         X, y = validate_data(self, X, y, allow_nd=True)
@@ -273,8 +282,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Parameters that the weights depend on, as plain values; files, a teacher's too, are there by their digests."""
-        return training_recipe(self.get_params(deep=False), load_teacher(self.teacher))
+        """Parameters that the weights depend on, as plain values; files and other weights are there by their digests."""
+        parameters = self.get_params(deep=False)
+        return training_recipe(parameters, load_ancestry(parameters))
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):
@@ -325,17 +335,19 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         if data.added.any():
             log.info("balancing: each epoch adds %d images to %d", data.added.sum(), len(data.train[1]))
         # once, as files that the parameters name may be gone when the training has ended
-        parameters, teacher = self.get_params(deep=False), load_teacher(self.teacher)
-        recipe, lesson = training_recipe(parameters, teacher), build_lesson(parameters, teacher, data.names, device)
-        warn_of_seen_validation(teacher, *data.digests)
+        parameters = self.get_params(deep=False)
+        ancestry = load_ancestry(parameters)
+        recipe = training_recipe(parameters, ancestry)
+        lesson = build_lesson(parameters, ancestry.teacher, data.names, device)
+        ancestry.warn_of_seen_validation(*data.digests)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
-            network = untrained_network(parameters, len(data.classes), seed)
+            network = first_network(parameters, data.names, seed, ancestry.start)
             fingerprint = training_fingerprint(recipe, data, seed)
             net, images = build_net(parameters, network, data, device, seed, fingerprint, callbacks, lesson)
             self._run(net, images)
         self.history_ = _plain_history(net.history)
-        trained_on, watched = seen_with(teacher, *data.digests)
+        trained_on, watched = ancestry.seen_with(*data.digests)
         self.network_ = replace(
             network,
             # models of timm forget on train() what they computed, in evaluation mode, from weights that were then replaced

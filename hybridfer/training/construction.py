@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,11 +17,12 @@ from skorch.helper import predefined_split
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from ..digest import DIGEST, image_digests
-from ..networks import Network, choose_precision, network_preprocessing, pretrained_network
+from ..networks import Network, catalogue_network, choose_precision, network_preprocessing, pretrained_network
 from .augmentation import Augmentation
 from .balancing import BalancedBatches
 from .batches import DeviceBatches, DeviceImages
 from .checkpoint import EpochCheckpoint
+from .fine_tuning import begin_with
 from .lesson import Lesson, LessonNet
 from .net import ImageNet, TrainedModule
 from .optimizers import optimizer_settings
@@ -72,13 +73,36 @@ class TrainingData:
         return {**counts, "trained_counts": (before + self.added).tolist()} if self.added.any() else counts
 
 
-def untrained_network(parameters: Mapping[str, Any], n_classes: int, seed: int) -> Network:
-    """Build the network that the parameters of a `CNNClassifier` describe; a backbone begins with trained weights."""
+def first_network(parameters: Mapping[str, Any], names: Sequence[str], seed: int, start: Network | None) -> Network:
+    """Build the network that a training begins with: of random weights, or those that its parameters ask for.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of a `CNNClassifier`.
+    names : sequence of str
+        What its classes are called.
+    seed : int
+        Of random weights.
+    start : Network or None
+        What its ``start`` names.
+    """
+    if start is None:
+        return untrained_network(parameters, len(names), seed, build=pretrained_network)
+    network = untrained_network(parameters, len(names), seed)
+    begin_with(start, network, names)
+    return network
+
+
+def untrained_network(
+    parameters: Mapping[str, Any], n_classes: int, seed: int, build: Callable[..., Network] = catalogue_network
+) -> Network:
+    """Build the network that the parameters of a `CNNClassifier` describe."""
     sides = None if parameters["image_size"] is None else image_sides(parameters["image_size"])
     preprocessing = network_preprocessing(
         parameters["network"], sides, channels=3 if parameters["colour"] else 1, standardize=parameters["standardize"]
     )
-    network = pretrained_network(
+    network = build(
         parameters["network"],
         n_classes=n_classes,
         preprocessing=preprocessing,

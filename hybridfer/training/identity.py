@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..networks import Network, identified_arguments
+from .ancestry import Ancestry
 from .construction import TrainingData
 
 # parameters that the weights do not depend on
@@ -21,23 +22,24 @@ LATER: Mapping[str, tuple[str, object]] = {
     "teacher": ("teacher", None),
     "distillation": ("teacher", None),
     "temperature": ("teacher", None),
+    "start": ("start", None),
 }
 
 
-def training_recipe(parameters: Mapping[str, Any], teacher: Network | None) -> dict[str, Any]:
+def training_recipe(parameters: Mapping[str, Any], ancestry: Ancestry) -> dict[str, Any]:
     """Give the parameters that the weights of a `CNNClassifier` depend on, as plain values.
 
     Parameters
     ----------
     parameters : mapping
         All of a classifier's.
-    teacher : Network or None
-        What its ``teacher`` names.
+    ancestry : Ancestry
+        What its ``start`` and its ``teacher`` name.
 
     Returns
     -------
     dict
-        With a file that the training begins with, and a teacher, by what they hold instead of their paths.
+        With files, and other networks' weights, by what they hold instead of their paths.
     """
     recipe = {name: value for name, value in parameters.items() if name not in ASIDE and not _is_off(name, parameters)}
     for name in ("class_weight", "balance"):
@@ -47,14 +49,7 @@ def training_recipe(parameters: Mapping[str, Any], teacher: Network | None) -> d
         recipe["network_arguments"] = identified_arguments(recipe["network_arguments"])
     seed = recipe["random_state"]
     recipe["random_state"] = int(seed) if isinstance(seed, int | np.integer) else None
-    if teacher is not None:
-        recipe["teacher"] = {
-            "network": teacher.name,
-            "digest": teacher.digest,
-            "preprocessing": teacher.preprocessing.to_json(),
-            "classes": list(teacher.classes),
-        }
-    return recipe
+    return {**recipe, **{name: _identified(network) for name, network in ancestry.named.items()}}
 
 
 def training_fingerprint(recipe: Mapping[str, Any], data: TrainingData, seed: int) -> str:
@@ -65,6 +60,15 @@ def training_fingerprint(recipe: Mapping[str, Any], data: TrainingData, seed: in
             sha.update(digests.tobytes())
             sha.update(np.ascontiguousarray(part[1], dtype=np.int64).tobytes())
     return sha.hexdigest()
+
+
+def _identified(network: Network) -> dict[str, Any]:
+    return {
+        "network": network.name,
+        "digest": network.digest,
+        "preprocessing": network.preprocessing.to_json(),
+        "classes": list(network.classes),
+    }
 
 
 def _is_off(name: str, parameters: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RecipeError
+from ..networks import is_backbone
 
 POSITIVE = ("max_epochs", "batch_size")
 # half-open intervals [low, high)
@@ -47,6 +48,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     scale = parameters["initial_scale"]
     if not _is_number(scale) or not 0 < scale <= 1:
         raise RecipeError(f"initial_scale must be a number above 0 and at most 1; got {scale!r}.")
+    _check_start(parameters)
     _check_teacher(parameters)
     if parameters["precision"] == "fp16":
         raise RecipeError("precision must be 'auto', 'fp32' or 'bf16' in training; got 'fp16'.")
@@ -112,6 +114,26 @@ def image_sides(image_size: Any) -> tuple[int, int]:
     if not isinstance(sides, Sequence) or len(sides) != 2 or not all(isinstance(side, Integral) for side in sides):
         raise RecipeError(f"image_size must be an integer or (height, width); got {image_size!r}.")
     return int(sides[0]), int(sides[1])
+
+
+def _check_start(parameters: Mapping[str, Any]) -> None:
+    start = parameters["start"]
+    if start is None:
+        return
+    told = "start must be the name of weights in the wheel, a weights file of one network, or None"
+    if not isinstance(start, str | os.PathLike) or start == "ensemble":
+        raise RecipeError(f"{told}; got {start!r}. Several networks cannot be trained on as one; they can be a teacher.")
+    if is_backbone(start):
+        raise RecipeError(
+            f"{told}; got {start!r}. Published weights of a model of timm are had by its argument pretrained, 'hub' or the "
+            "path of a state dict."
+        )
+    pretrained = (parameters["network_arguments"] or {}).get("pretrained")
+    if pretrained:
+        raise RecipeError(
+            "start and the network's argument pretrained both say which weights a training begins with: leave one of them "
+            f"out; got start={start!r}, pretrained={pretrained!r}."
+        )
 
 
 def _check_teacher(parameters: Mapping[str, Any]) -> None:

@@ -1,25 +1,19 @@
-"""Distillation: a trained network teaches another, which then has learnt from the same images."""
+"""Distillation: a trained network teaches another."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from ..digest import DIGEST
 from ..errors import RecipeError
-from ..networks import Network, load_network
+from ..networks import Network
 from ..networks.device import autocast
 from ..networks.folding import fold_batchnorm
 
 log = logging.getLogger("hybridfer")
-
-TeacherWeights = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 class Teacher:
@@ -71,23 +65,6 @@ class Teacher:
         return logits if self._columns is None else logits[:, self._columns]
 
 
-def load_teacher(teacher: TeacherWeights | None) -> Network | None:
-    """Load the network that a training's ``teacher`` names: a name or path as `load_network` takes, a list is an ensemble.
-
-    Raises
-    ------
-    WeightsError
-        If there are no such weights.
-    RecipeError
-        If the name is unknown, or the members do not go together.
-    """
-    if teacher is None:
-        return None
-    if isinstance(teacher, str | os.PathLike):
-        return load_network(teacher)
-    return load_network("ensemble", weights=list(teacher))
-
-
 def divergence(logits: torch.Tensor, taught: torch.Tensor, temperature: float) -> torch.Tensor:
     """Measure how far a student's probabilities are from its teacher's.
 
@@ -113,58 +90,6 @@ def divergence(logits: torch.Tensor, taught: torch.Tensor, temperature: float) -
     """
     learnt, wanted = (torch.log_softmax(answers / temperature, dim=1) for answers in (logits, taught))
     return temperature**2 * torch.nn.functional.kl_div(learnt, wanted, reduction="batchmean", log_target=True)
-
-
-def seen_with(
-    teacher: Network | None, learnt: NDArray[np.bytes_], watched: NDArray[np.bytes_]
-) -> tuple[NDArray[np.bytes_], NDArray[np.bytes_] | None]:
-    """Add the images that a teacher has seen to those that its student was trained on, and that it only watched.
-
-    Returns
-    -------
-    tuple of ndarray, and ndarray or None
-        As `Network.trained_on` and `Network.watched`: all of them, and those that neither has learnt from; None where the
-        teacher's weights do not say which it only watched.
-    """
-    if teacher is None:
-        return np.union1d(learnt, watched), np.setdiff1d(watched, learnt)
-    seen = np.union1d(np.union1d(learnt, watched), teacher.trained_on).astype(DIGEST)
-    if teacher.watched is None:
-        return seen, None
-    return seen, np.setdiff1d(seen, np.union1d(learnt, _learnt(teacher))).astype(DIGEST)
-
-
-def warn_of_seen_validation(teacher: Network | None, train: NDArray[np.bytes_], validation: NDArray[np.bytes_]) -> None:
-    """Log a warning where a teacher has learnt from images that its student's training is watched on.
-
-    Copies of training images are left out, as the student has learnt from those itself.
-
-    Parameters
-    ----------
-    teacher : Network or None
-        The teacher, if there is one.
-    train, validation : ndarray of shape (n,) and (m,), dtype "S16"
-        Digests of the student's images.
-    """
-    if teacher is None:
-        return
-    if not len(teacher.trained_on):
-        log.warning("The weights of the teacher %s do not say which images it was trained on.", teacher.name)
-    count = int((np.isin(validation, _learnt(teacher)) & ~np.isin(validation, train)).sum())
-    if count:
-        log.warning(
-            "The validation figures are flattered: the teacher %s was trained on%s %d of the %d validation images (a leak). "
-            "Hold out the images that it held out, or take another teacher.",
-            teacher.name,
-            " or watched" if teacher.watched is None else "",
-            count,
-            len(validation),
-        )
-
-
-def _learnt(network: Network) -> NDArray[np.bytes_]:
-    """Give the images that a network has learnt from; where it does not say which it only watched, all that it has seen."""
-    return network.trained_on if network.watched is None else np.setdiff1d(network.trained_on, network.watched)
 
 
 def _columns(network: Network, classes: Sequence[str]) -> list[int]:

@@ -20,9 +20,13 @@ from ..errors import RecipeError
 from ..home import home
 from ..networks import Network, check_arguments, load_network, save_network
 from ..recipes import FeatureRecipe, expand_recipe
+from .ancestry import load_ancestry
 from .balancing import balance_of
 from .classifier import CNNClassifier
-from .parameters import check_class_weight
+from .construction import untrained_network
+from .fine_tuning import check_start
+from .identity import training_recipe
+from .parameters import check_class_weight, check_parameters
 
 
 def train_network(
@@ -55,15 +59,16 @@ def train_network(
     Returns
     -------
     Network
-        With the dataset's class names, the training's history and the digests of all images that it, or a teacher, has seen.
+        With the dataset's class names, the training's history and the digests of all images that it has seen, or the weights
+        that it started with, or a teacher.
         Its ``training`` holds ``train_counts``, the images of each class, and ``trained_counts`` where balancing added any.
 
     Raises
     ------
     RecipeError
-        If the recipe is a grid, or names an argument that its network does not take, or a class that there is not, or a
-        teacher that does not know a class of the dataset. A class of FER's seven that the dataset is without is left out of
-        ``balance``, with a message.
+        If the recipe is a grid, or names an argument that its network does not take, or a class that there is not, or
+        weights of another network to start with, or a teacher that does not know a class of the dataset. A class of FER's
+        seven that the dataset is without is left out of ``balance``, with a message.
     """
     present = np.unique(dataset.split("train").labels)
     classifier = recipe_classifier(recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=verbose)
@@ -105,6 +110,45 @@ def recipe_classifier(recipe: FeatureRecipe, **parameters: Any) -> CNNClassifier
         colour=recipe.colour,
         **{**recipe.training.to_params(), **parameters},
     )
+
+
+def check_training(recipe: FeatureRecipe) -> Network:
+    """Find out before any image is read whether a recipe's training can begin, as far as that does not depend on images.
+
+    Parameters
+    ----------
+    recipe : FeatureRecipe
+        One that trains. Nothing is downloaded for it.
+
+    Returns
+    -------
+    Network
+        As it is to be trained, with random weights, and a logit for each class of the weights to start with, or seven.
+
+    Raises
+    ------
+    RecipeError
+        If the network cannot be built so, or may not begin with the weights that the recipe starts with; or as
+        `recipe_classifier`.
+    WeightsError
+        If weights that it starts with, or of a teacher, are missing or damaged.
+
+    Examples
+    --------
+    >>> check_training(FeatureRecipe(name="mine", network="tiny")).name
+    'tiny'
+    """
+    parameters = recipe_classifier(recipe).get_params(deep=False)
+    check_parameters(parameters)
+    ancestry = load_ancestry(parameters)
+    # finds a file that the network's arguments name
+    training_recipe(parameters, ancestry)
+    start = ancestry.start
+    n_classes = len(start.classes) if start is not None and start.classes else 7
+    network = untrained_network(parameters, n_classes, recipe.training.random_state)
+    if start is not None:
+        check_start(start, network)
+    return network
 
 
 def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:

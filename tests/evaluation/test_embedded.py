@@ -6,7 +6,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from hybridfer import FeatureRecipe, PipelineRecipe, extract_features, make_faces, run_benchmark
-from hybridfer.errors import DatasetError, RecipeError, StoreError
+from hybridfer.errors import DatasetError, HybridferError, RecipeError, StoreError
 from hybridfer.evaluation import embedded
 from hybridfer.evaluation.remembered import find_training
 from hybridfer.extraction import layer_widths, store_key
@@ -169,3 +169,26 @@ def test_a_leak_of_a_network_of_ones_own_is_reported(faces, caplog):
 def test_a_network_that_cannot_be_compared_is_told_before_images_are_read(network, options, words):
     with pytest.raises(RecipeError, match=words):
         run("nowhere.zip", network, **options)
+
+
+@pytest.mark.parametrize(
+    ("training", "words"),
+    [
+        ({"teacher": "absent.safetensors"}, r"absent\.safetensors does not exist"),
+        ({"teacher": ["compact", "absent.safetensors"]}, r"absent\.safetensors does not exist"),
+        ({"start": "absent.safetensors"}, r"absent\.safetensors does not exist"),
+        ({"start": "compact"}, "the weights have network='compact', the training network='tiny'"),
+        ({"start": "timm:vgg16"}, "start must be the name of weights in the wheel"),
+    ],
+)
+def test_a_training_whose_weights_cannot_be_had_is_told_before_images_are_read(training, words):
+    with pytest.raises(HybridferError, match=words):
+        run("nowhere.zip", QUICK.retrained(**training))
+
+
+def test_layers_are_looked_for_in_the_network_with_its_arguments(faces):
+    deep = {"name": "deep", "network": "conv_stack", "network_arguments": {"filters": "4-4-4-4", "dense": 8}}
+    report = run(faces, FeatureRecipe(**deep, layers=["conv4"], training={"max_epochs": 1}))
+    assert report.features[0].n_features == 4
+    with pytest.raises(RecipeError, match="got 'conv5'"):
+        run("nowhere.zip", FeatureRecipe(**deep, layers=["conv5"]))

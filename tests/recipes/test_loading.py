@@ -96,6 +96,12 @@ def test_a_teacher_is_a_name_or_a_file_that_starts_from_the_recipes_folder(teach
     assert (training.teacher, training.mixup) == (expected, 0.2)
 
 
+@pytest.mark.parametrize(("start", "found"), [("compact", "compact"), ("w.safetensors", "{folder}/w.safetensors")])
+def test_a_start_is_a_name_or_a_file_that_starts_from_the_recipes_folder(start, found, write, tmp_path):
+    training = load_recipe("feature", write(f'[training]\nstart = "{start}"')).training
+    assert training.start == found.format(folder=tmp_path)
+
+
 @pytest.mark.parametrize("weights", ["builtin", "/elsewhere/w.safetensors"])
 def test_builtin_and_absolute_weights_stay_as_they_are(write, weights):
     assert load_recipe("feature", write(f'weights = "{weights}"')).weights == weights

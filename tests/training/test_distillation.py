@@ -8,10 +8,10 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from hybridfer import CNNClassifier, FeatureRecipe, make_faces
+from hybridfer import FeatureRecipe, make_faces
 from hybridfer.digest import image_digests
 from hybridfer.errors import DatasetError, RecipeError, WeightsError
-from hybridfer.networks import Network, Preprocessing, catalogue_network, load_network, save_network
+from hybridfer.networks import Preprocessing, catalogue_network, load_network, save_network
 from hybridfer.training import remembered_path, train_network
 from hybridfer.training.net import TrainedModule
 from hybridfer.training.teaching import Teacher, divergence
@@ -20,31 +20,9 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def shades() -> tuple[np.ndarray, np.ndarray]:
-    """Noise of three brightnesses: what a small network learns in a second."""
-    y = np.arange(120) % 3
-    noise = np.random.default_rng(0).integers(0, 40, size=(120, 16, 16))
-    return (noise + np.array([30, 110, 190])[y][:, None, None]).astype(np.uint8), y
-
-
-@pytest.fixture(scope="module")
-def master(shades, quick) -> CNNClassifier:
-    X, y = shades
-    return quick(max_epochs=12, learning_rate=0.01, schedule="one-cycle").fit(X[:90], y[:90], validation=(X[90:], y[90:]))
-
-
-@pytest.fixture(scope="module")
 def teacher(master, tmp_path_factory) -> Path:
     """Weights of a network that knows the shades."""
     return save_network(master.network_, tmp_path_factory.mktemp("teacher") / "teacher.safetensors")
-
-
-@pytest.fixture
-def saved(tmp_path):
-    def save(network: Network, name: str = "saved.safetensors") -> str:
-        return str(save_network(network, tmp_path / name, overwrite=True))
-
-    return save
 
 
 @pytest.fixture

@@ -91,6 +91,14 @@ def test_a_taught_training_goes_on_as_if_nothing_had_happened(quick, faces, inte
     assert outcome(quick(**settings, checkpoint=checkpoint, resume=True).fit(*faces)) == expected
 
 
+def test_a_training_that_started_with_weights_goes_on_as_if_nothing_had_happened(quick, faces, interrupted, saved, tmp_path):
+    settings = {"start": saved(quick(random_state=5).fit(*faces).network_), "max_epochs": 3}
+    expected = outcome(quick(**settings).fit(*faces))
+    checkpoint = tmp_path / "training.checkpoint"
+    interrupted(quick(**settings, checkpoint=checkpoint), faces, 1)
+    assert outcome(quick(**settings, checkpoint=checkpoint, resume=True).fit(*faces)) == expected
+
+
 def test_early_stopping_remembers_its_best_epoch_and_its_misses(quick, faces, interrupted, tmp_path):
     settings = {**STOPPING, "schedule": "plateau"}
     expected = outcome(quick(**settings).fit(*faces))

@@ -64,13 +64,15 @@ def test_another_fold_labelling_or_recipe_is_another_training(quick, faces, fits
 
 
 def test_parameters_that_came_later_do_not_rename_trainings_that_do_without_them():
-    # of the parameters that there were before mixup and teachers; a change of it forgets what everybody has trained
+    # of the parameters that there were before mixup, teachers and starts; a change of it forgets what everybody has trained
     plain = json.dumps(CNNClassifier("tiny", image_size=16).recipe, sort_keys=True)
     assert hashlib.sha256(plain.encode()).hexdigest() == "cf1ea2171eb1debf1e5f6bd7499aa27138e440a8cdcbc974a41afa54f6832713"
     mixed = CNNClassifier("tiny", image_size=16, mixup=0.2).recipe
     assert mixed == {**json.loads(plain), "mixup": 0.2}
     taught = CNNClassifier("tiny", image_size=16, teacher="compact").recipe
     assert {*taught} - {*mixed} == {"teacher", "distillation", "temperature"}
+    started = CNNClassifier("tiny", image_size=16, start="compact").recipe
+    assert {*started} - {*json.loads(plain)} == {"start"}
 
 
 @pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])

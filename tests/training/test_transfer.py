@@ -116,6 +116,19 @@ class _Interruption(Callback):
             raise KeyboardInterrupt
 
 
+def test_a_backbone_that_was_frozen_is_trained_on_with_its_head(begun, faces, quick, tmp_path):
+    settings = {"network": NAME, "image_size": 32, "max_epochs": 1}
+    headed = quick(**settings, network_arguments={**FROZEN, "pretrained": begun}).fit(*faces)
+    start, first = save_network(headed.network_, tmp_path / "headed.safetensors"), {}
+    names = [str(label) for label in headed.classes_]
+    freed = quick(**settings, network_arguments={**FROZEN, "frozen": False}, start=start)
+    freed.fit(*faces, callbacks=[_Beginning(first)], class_names=names)
+    assert all(torch.equal(tensor, first[name]) for name, tensor in headed.network_.module.state_dict().items())
+    assert not torch.equal(backbone(freed)["conv1.0.weight"], backbone(headed)["conv1.0.weight"])
+    with pytest.raises(RecipeError, match="the weights have hidden=16, the training hidden=0"):
+        quick(**settings, start=start).fit(*faces)
+
+
 def test_a_model_that_is_bound_to_a_size_does_not_begin_with_small_images(faces, quick, timm):
     with pytest.raises(RecipeError, match="initial_scale below 1 needs a network that takes images of any size"):
         quick(network="timm:test_vit", image_size=160, initial_scale=0.5).fit(*faces)

@@ -1,0 +1,124 @@
+"""What a training inherits: the trained networks that it takes from, and the images that those have seen."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..digest import DIGEST
+from ..networks import Network, load_network
+
+log = logging.getLogger("hybridfer")
+
+Weights = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Ancestry:
+    """The trained networks that a training takes from.
+
+    Attributes
+    ----------
+    start : Network or None
+        Whose weights it begins with.
+    teacher : Network or None
+        Whose answers are learnt beside the labels.
+    """
+
+    start: Network | None = None
+    teacher: Network | None = None
+
+    @property
+    def named(self) -> dict[str, Network]:
+        """Those that there are, by the parameters that name them."""
+        networks = {"start": self.start, "teacher": self.teacher}
+        return {name: network for name, network in networks.items() if network is not None}
+
+    def seen_with(
+        self, learnt: NDArray[np.bytes_], watched: NDArray[np.bytes_]
+    ) -> tuple[NDArray[np.bytes_], NDArray[np.bytes_] | None]:
+        """Add the images that ancestors have seen to those that a network was trained on itself, and that it only watched.
+
+        Parameters
+        ----------
+        learnt, watched : ndarray of shape (n,) and (m,), dtype "S16"
+            Digests of the training's own images.
+
+        Returns
+        -------
+        tuple of ndarray, and ndarray or None
+            As `Network.trained_on` and `Network.watched`: all of them, and those that nobody has learnt from; None where the
+            weights of an ancestor do not say which it only watched.
+        """
+        seen = np.union1d(learnt, watched)
+        for network in self.named.values():
+            seen = np.union1d(seen, network.trained_on)
+            learnt = np.union1d(learnt, _learnt(network))
+        if any(network.watched is None for network in self.named.values()):
+            return seen.astype(DIGEST), None
+        return seen.astype(DIGEST), np.setdiff1d(seen, learnt).astype(DIGEST)
+
+    def warn_of_seen_validation(self, train: NDArray[np.bytes_], validation: NDArray[np.bytes_]) -> None:
+        """Log a warning where an ancestor has learnt from images that the training is watched on.
+
+        Copies of training images are left out, as the network learns from those itself.
+
+        Parameters
+        ----------
+        train, validation : ndarray of shape (n,) and (m,), dtype "S16"
+            Digests of the training's own images.
+        """
+        for role, network in self.named.items():
+            if not len(network.trained_on):
+                log.warning("The weights of the %s %s do not say which images it was trained on.", role, network.name)
+            count = int((np.isin(validation, _learnt(network)) & ~np.isin(validation, train)).sum())
+            if count:
+                log.warning(
+                    "The validation figures are flattered: the %s %s was trained on%s %d of the %d validation images (a "
+                    "leak). Hold out the images that it held out, or take another %s.",
+                    role,
+                    network.name,
+                    " or watched" if network.watched is None else "",
+                    count,
+                    len(validation),
+                    role,
+                )
+
+
+def load_ancestry(parameters: Mapping[str, Any]) -> Ancestry:
+    """Load the networks that the ``start`` and the ``teacher`` of a `CNNClassifier` name.
+
+    Raises
+    ------
+    WeightsError
+        If there are no such weights.
+    RecipeError
+        If a name is unknown, or the members of a teacher do not go together.
+
+    Examples
+    --------
+    >>> ancestry = load_ancestry({"start": None, "teacher": "compact"})
+    >>> [(role, network.name) for role, network in ancestry.named.items()]
+    [('teacher', 'compact')]
+    """
+    return Ancestry(*(_load(parameters[name]) for name in ("start", "teacher")))
+
+
+def _load(weights: Weights | Sequence[Weights] | None) -> Network | None:
+    """Load what a name or a path gives, as `load_network` takes it; a list is an ensemble."""
+    if weights is None:
+        return None
+    if isinstance(weights, str | os.PathLike):
+        return load_network(weights)
+    return load_network("ensemble", weights=list(weights))
+
+
+def _learnt(network: Network) -> NDArray[np.bytes_]:
+    """Give the images that a network has learnt from; where it does not say which it only watched, all that it has seen."""
+    return network.trained_on if network.watched is None else np.setdiff1d(network.trained_on, network.watched)
