@@ -87,9 +87,10 @@ def finish_head(
         except HybridferError:
             raise
         except ValueError as error:
+            reason = str(error).rstrip(".")
             raise RecipeError(
                 f"pipeline recipe {recipe.name!r} cannot be fitted on {len(splits.labels('train'))} train images of "
-                f"{splits.dataset.source}: {error} Change its recipe, or leave it out by naming others with -p."
+                f"{splits.dataset.source}: {reason}. Change its recipe, or leave it out by naming others with -p."
             ) from error
         finished.keep(identity, prediction)
     else:
