@@ -1,4 +1,4 @@
-"""How much of each head's lead over softmax is owed to twins: test images whose very pixels are among those of training.
+"""How much of each head's lead over softmax is owed to twins: test images whose very pixels train or validation hold too.
 
 Run ``python benchmarks/lead_by_twins.py RUN... --out leads.json`` on folders that ``hybridfer benchmark --out`` wrote; it
 prints Markdown. A lead on the whole test split is the sum of what the twins and what the other images give, each by its
@@ -66,7 +66,8 @@ def leads_of(folder: Path) -> Iterator[Lead]:
             yield lead(folder.name, cnn, head, differences[-1], said.twins, tests["whole"], tests["twin_free"])
         if len(cnns) > 1:
             mean = np.mean(differences, axis=0)
-            p = {name: float(ttest_1samp(mean[part], 0).pvalue) for name, part in parts.items()}
+            # without any difference there is nothing to test
+            p = {name: float(ttest_1samp(mean[part], 0).pvalue) if mean[part].any() else 1.0 for name, part in parts.items()}
             yield lead(folder.name, f"mean of {len(cnns)}", head, mean, said.twins, p["whole"], p["twin_free"])
 
 

@@ -93,7 +93,8 @@ def _compare_system(report: BenchmarkReport, name: str, runs: Sequence[FeatureRu
         row = _best_on_validation([row for row in rows if row.pipeline == figure.pipeline])
         remark = figure.remark
         if row is not None and row.feature != name:
-            remark = "; ".join(part for part in (remark, f"ours: {row.feature}, the best on validation") if part)
+            chosen = f"the best of {len(runs)} on validation" if len(runs) > 1 else "the only one of the grid here"
+            remark = "; ".join(part for part in (remark, f"ours: {row.feature}, {chosen}") if part)
         for measure, value in _figures(figure):
             ours = None if row is None else _measured(report, row, figure.split, measure)
             yield PublishedComparison(name, figure.pipeline, measure, figure.split, value, figure.n, ours, remark)

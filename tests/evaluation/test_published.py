@@ -73,13 +73,23 @@ def test_a_figure_of_a_grid_stands_beside_the_member_that_validation_chooses(rep
     )
     first, *others = (one for one in compare_published(grid) if one.measure == "accuracy")
     assert (first.recipe, first.published, first.ours.value) == ("quick", 0.6, 0.5)
-    assert first.remark == "ours: quick[kernel=2], the best on validation"
+    assert first.remark == "ours: quick[kernel=2], the best of 2 on validation"
     assert [(one.recipe, one.pipeline, one.published is None) for one in others] == [
         ("quick", "forest", False),
         ("quick[kernel=2]", "knn", True),
         ("quick[kernel=3]", "softmax", True),
         ("quick[kernel=3]", "knn", True),
     ]
+
+
+def test_of_a_member_that_stands_alone_nothing_was_chosen(report):
+    (run,) = report.features
+    alone = replace(
+        report,
+        features=(replace(run, recipe="quick[kernel=2]", member_of="quick", published=PUBLISHED[:1]),),
+        rows=tuple(replace(row, feature="quick[kernel=2]") for row in report.rows),
+    )
+    assert compare_published(alone)[0].remark == "ours: quick[kernel=2], the only one of the grid here"
 
 
 def test_what_only_one_side_has_stands_alone(report):
