@@ -76,7 +76,8 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         that it was trained at.
     training : str, path, FeatureRecipe or None
         With ``weights=None``: the feature recipe whose ``training`` is used; the shipped recipe of the network's name by
-        default.
+        default. Where it starts with trained weights, or has a teacher, that learnt from images of a cross-validation around
+        the featurizer, scores are flattered: a warning is logged.
     random_state : int
         With ``weights=None``: seeds the training, instead of the recipe's seed.
     verbose : int

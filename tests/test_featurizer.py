@@ -2,6 +2,7 @@ import importlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -358,6 +359,16 @@ def test_training_in_fit_holds_nothing_out_where_nothing_is_chosen_by_it(faces):
         np.tile(faces.images, (2, 1, 1)), np.tile(faces.labels, 2)
     )
     assert "valid_loss" in watched.network_.history[0]
+
+
+def test_training_in_fit_is_taught_where_labels_are_the_names_of_classes(faces):
+    kept = faces.labels < 2
+    names = np.array(["sad", "happy"])[faces.labels[kept]]
+    save_network(replace(catalogue_network("tiny", n_classes=2), classes=("happy", "sad")), "taught.safetensors")
+    featurizer = CNNFeaturizer("tiny", weights=None, training=QUICK.retrained(teacher="taught.safetensors"))
+    assert featurizer.fit(faces.images[kept], names).network_.classes == ("happy", "sad")
+    with pytest.raises(RecipeError, match=r"tiny lacks \['0', '1'\].*give labels that are the names"):
+        featurizer.fit(faces.images[kept], faces.labels[kept])
 
 
 def test_a_pipeline_learns_expressions_from_the_shipped_weights():

@@ -91,7 +91,7 @@ def search(
         require("tomli_w", extra="search")
     from ..datasets import read_dataset
     from ..evaluation.splits import trained_and_watched
-    from ..search import best_recipe, check_replaceable, load_space, render_trials, run_search, write_best
+    from ..search import best_recipe, check_replaceable, check_space, load_space, render_trials, run_search, write_best
 
     if best is not None:
         check_replaceable(best)
@@ -99,6 +99,7 @@ def search(
         check_writable(folder)
     space = load_space(named)
     space = space if epochs is None else space.with_epochs(epochs)
+    check_space(space)
     dataset = trained_and_watched(read_dataset(data, **reading(options)))
     file = file or _own_file(dataset, space)
     if out is not None:

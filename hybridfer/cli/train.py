@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .completion import complete_feature, complete_network
 from .options import check_writable, dataset_options, device_options, json_option, reading
+
+if TYPE_CHECKING:
+    from ..recipes import FeatureRecipe
 
 
 @click.command(
@@ -94,6 +97,8 @@ def train(
         precision=precision,
         random_state=seed,
     )
+    if start is not None:
+        recipe = _without_pretrained(recipe)
     # what cannot be trained is told before the images are read
     check_training(recipe)
     choose_precision(recipe.training.precision, choose_device(device))
@@ -110,3 +115,9 @@ def train(
         f"{output}: {trained.name}, {trained.parameters:,} parameters, {len(trained.history)} epochs; validation accuracy "
         f"{last['valid_accuracy']:.1%} at the end, {best['valid_accuracy']:.1%} at best (epoch {best['epoch']})"
     )
+
+
+def _without_pretrained(recipe: FeatureRecipe) -> FeatureRecipe:
+    """Forget the published weights that a recipe's backbone begins with: others are given instead."""
+    arguments = {name: value for name, value in recipe.network_arguments.items() if name != "pretrained"}
+    return recipe.model_copy(update={"network_arguments": arguments})

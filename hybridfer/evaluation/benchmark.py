@@ -140,6 +140,7 @@ def run_benchmark(
     twins = twin_mask(test.digests, np.concatenate([splits.digests("train"), splits.digests("validation")]))
     summary = summarise(splits, twins, read_seconds, dropped)
     known = [NetworkLeaks.of(name, network, splits, twins) for name, network in plan.load_networks()]
+    known += [NetworkLeaks.inherited(name, ancestry, splits, twins) for name, ancestry in plan.load_ancestries()]
     for warning in (*find_leaks(summary, known), *find_missing_classes(summary)):
         log.warning("%s", warning)
     runs, predictions, projections = _embed_and_fit(plan, splits, twins, tuning, n_jobs, verbose)

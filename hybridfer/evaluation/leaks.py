@@ -15,6 +15,7 @@ from hybridfer.evaluation.twins import Leak, count_leak, count_validation_leak
 
 if TYPE_CHECKING:
     from hybridfer.networks import Network
+    from hybridfer.training.ancestry import Ancestry
 
 _WARNING = "Do not trust this comparison:"
 
@@ -56,11 +57,28 @@ class NetworkLeaks:
     @classmethod
     def of(cls, recipe: str, network: Network, splits: Splits, twins: NDArray[np.bool_]) -> NetworkLeaks:
         """Count them; nothing needs to be embedded for it."""
+        return cls._counted(recipe, network.trained_on, network.watched, splits, twins)
+
+    @classmethod
+    def inherited(cls, recipe: str, ancestry: Ancestry, splits: Splits, twins: NDArray[np.bool_]) -> NetworkLeaks:
+        """Count those that a network will have been trained on which is yet to be trained, as its ancestors have been."""
+        seen, watched = ancestry.seen_with(splits.digests("train"), splits.digests("validation"))
+        return cls._counted(recipe, seen, watched, splits, twins)
+
+    @classmethod
+    def _counted(
+        cls,
+        recipe: str,
+        seen: NDArray[np.bytes_],
+        watched: NDArray[np.bytes_] | None,
+        splits: Splits,
+        twins: NDArray[np.bool_],
+    ) -> NetworkLeaks:
         test, validation, train = (splits.digests(split) for split in ("test", "validation", "train"))
         return cls(
             recipe,
-            count_leak(test, network.trained_on, twins) if len(network.trained_on) else None,
-            count_validation_leak(validation, train, network.trained_on, network.watched),
+            count_leak(test, seen, twins) if len(seen) else None,
+            count_validation_leak(validation, train, seen, watched),
         )
 
 

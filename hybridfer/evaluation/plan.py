@@ -15,6 +15,7 @@ from hybridfer.extraction import check_features
 from hybridfer.heads import rehearse_recipe
 from hybridfer.networks import Network
 from hybridfer.recipes import FeatureRecipe, PipelineRecipe, expand_recipe, load_recipe
+from hybridfer.training.ancestry import Ancestry, load_ancestry
 
 Source = str | os.PathLike[str] | Dataset
 Features = str | os.PathLike[str] | FeatureRecipe | Network
@@ -82,6 +83,14 @@ class Plan:
         for recipe in self.features:
             if self.loads(recipe):
                 yield recipe.name, network_behind(recipe, self.weights)
+
+    def load_ancestries(self) -> Iterator[tuple[str, Ancestry]]:
+        """Load what trainings start with, and their teachers, one training after the other, each with its recipe's name."""
+        for recipe in self.features:
+            if not self.loads(recipe):
+                ancestry = load_ancestry(recipe.training.to_params())
+                if ancestry.named:
+                    yield recipe.name, ancestry
 
     def rehearse(self) -> None:
         """Find out whether networks, layers, device and precision can be had, and fit each head on a few synthetic rows.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfer.evaluation.splits import Splits
+from hybridfer.evaluation.wording import listed
 from hybridfer.recipes import FeatureRecipe
 
 SEARCH_WORDS = {
@@ -83,7 +84,7 @@ class Protocol:
     Attributes
     ----------
     network : str
-        What the CNN was trained on and how its checkpoint was chosen.
+        What the CNN was trained on, how its checkpoint was chosen, and which weights or teachers the training took from.
     tuning : str
         On what the heads were tuned, and by which search.
     refit : str
@@ -127,6 +128,7 @@ def describe_protocol(features: Sequence[FeatureRecipe], weights: object | None,
     told = []
     if trained:
         told.append(f"{', '.join(trained)}: trained on train; early stopping and schedules watched validation.")
+    told += _inheritances([recipe for recipe in features if recipe.name in trained])
     if loaded:
         told.append(f"{', '.join(loaded)}: loaded, not trained here; test images that weights have seen are counted.")
     return Protocol(
@@ -136,3 +138,16 @@ def describe_protocol(features: Sequence[FeatureRecipe], weights: object | None,
         refit=f"With the chosen parameters each head was fitted on {refit}.",
         scoring="The test split was scored once, after every choice. Softmax comes from the same forward pass.",
     )
+
+
+def _inheritances(trained: Sequence[FeatureRecipe]) -> list[str]:
+    """Say which other networks trainings take from, in a sentence for all that take from the same."""
+    heirs: dict[str, list[str]] = {}
+    for recipe in trained:
+        start, teacher = recipe.training.start, recipe.training.teacher
+        teachers = [teacher] if isinstance(teacher, str) else teacher or []
+        taken = [f"begins with the weights of {Path(start).name}"] if start is not None else []
+        taken += [f"is taught by {listed([Path(member).name for member in teachers])}"] if teachers else []
+        if taken:
+            heirs.setdefault(listed(taken), []).append(recipe.name)
+    return [f"{', '.join(names)}: {taken}; test images that those have seen are counted." for taken, names in heirs.items()]

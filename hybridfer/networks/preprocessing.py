@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import torch
@@ -141,4 +142,12 @@ class Preprocessing:
 
 def _per_channel(values: tuple[float, ...], batch: torch.Tensor) -> torch.Tensor:
     """Lay one number a channel out for a batch (n, c, h, w)."""
-    return torch.tensor(values, dtype=batch.dtype, device=batch.device).view(1, -1, 1, 1)
+    return _constant(tuple(values), batch.dtype, batch.device).view(1, -1, 1, 1)
+
+
+@lru_cache(maxsize=64)
+def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Keep numbers on a device, as the host waits for a copy of its own memory to arrive on a GPU."""
+    # a tensor made in inference mode, in which features are computed, could not be learnt through later
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=dtype, device=device)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from .feature import FeatureRecipe
+from .paths import MODEL
+
+# settings whose values are names of weights, or files
+WEIGHTS = ("start", "teacher", "pretrained")
 
 
 def expand_recipe(recipe: FeatureRecipe) -> list[FeatureRecipe]:
@@ -19,9 +25,9 @@ def expand_recipe(recipe: FeatureRecipe) -> list[FeatureRecipe]:
     Returns
     -------
     list of FeatureRecipe
-        Without grids, each named after the recipe and its own values of the settings that differ. What is ``published``
-        of each is still said of the grid as a whole, which ``member_of`` names. A recipe without a grid comes back
-        alone.
+        Without grids, each named after the recipe and its own values of the settings that differ; weights files go by
+        their names, without folder and suffix. What is ``published`` of each is still said of the grid as a whole, which
+        ``member_of`` names. A recipe without a grid comes back alone.
 
     Examples
     --------
@@ -37,17 +43,31 @@ def expand_recipe(recipe: FeatureRecipe) -> list[FeatureRecipe]:
         FeatureRecipe.model_validate(
             {
                 **recipe.model_dump(exclude={"grid"}),
-                "name": f"{recipe.name}[{_named(own, settings)}]",
-                "member_of": recipe.name,
+                "name": f"{recipe.name}[{name}]",
                 "network_arguments": {**recipe.network_arguments, **point["network_arguments"]},
                 "training": {**recipe.training.model_dump(), **point["training"]},
             }
-        )
-        for own, point in zip(settings, points, strict=True)
+        ).as_member_of(recipe.name)
+        for name, point in zip(_named(settings), points, strict=True)
     ]
 
 
-def _named(own: Mapping[str, Any], settings: list[dict[str, Any]]) -> str:
-    """Write the settings in which a point differs from another."""
-    differing = {name: value for name, value in own.items() if any(other.get(name) != value for other in settings)}
-    return ",".join(f"{name}={value}" for name, value in (differing or own).items())
+def _named(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Write the settings in which each point differs from another."""
+    weights = {name: _weights_named(settings, name) for name in WEIGHTS}
+    names = []
+    for own in settings:
+        differing = {name: value for name, value in own.items() if any(other.get(name) != value for other in settings)}
+        told = {name: weights[name][value] if name in weights else value for name, value in (differing or own).items()}
+        names.append(",".join(f"{name}={value}" for name, value in told.items()))
+    return names
+
+
+def _weights_named(settings: Sequence[Mapping[str, Any]], name: str) -> dict[Any, str]:
+    """Name the weights of a setting without folders, which a recipe's name has none of; numbered where names repeat."""
+    named: dict[Any, str] = {}
+    for value in dict.fromkeys(own[name] for own in settings if name in own):
+        stem = str(value) if str(value).startswith(MODEL) else Path(str(value)).stem
+        names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+        named[value] = next(free for free in names if free not in named.values())
+    return named

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, PrivateAttr, ValidationError, model_validator
 
 from ..errors import RecipeError
 from .grid import Name, RecipeGrid, Scalar
@@ -233,8 +233,6 @@ class FeatureRecipe(RecipeTable):
         gives.
     published : tuple of PublishedFigure
         What the source says of its own system.
-    member_of : str
-        The recipe with a grid that this one is a member of; `expand_recipe` fills it in.
 
     Examples
     --------
@@ -261,7 +259,8 @@ class FeatureRecipe(RecipeTable):
     training: TrainingRecipe = TrainingRecipe()
     grid: Annotated[tuple[RecipeGrid, ...], BeforeValidator(_tables)] = ()
     published: Annotated[tuple[PublishedFigure, ...], Field(strict=False)] = ()
-    member_of: str = ""
+    # no field: what a recipe is a member of is not for its file to say
+    _member_of: str = PrivateAttr("")
 
     @model_validator(mode="before")
     @classmethod
@@ -282,6 +281,32 @@ class FeatureRecipe(RecipeTable):
                 told = "; ".join(describe_problems(error, TrainingRecipe, table))
                 raise ValueError(f"grid of training: {told}") from None
         return self
+
+    @property
+    def member_of(self) -> str:
+        """The recipe with a grid that `expand_recipe` made this one of; empty of any other."""
+        return self._member_of
+
+    def as_member_of(self, grid: str) -> Self:
+        """Return the recipe as one of those that a recipe with a grid stands for.
+
+        Parameters
+        ----------
+        grid : str
+            Name of that recipe.
+
+        Returns
+        -------
+        FeatureRecipe
+
+        Examples
+        --------
+        >>> FeatureRecipe(name="mine[kernel=2]", network="model_3").as_member_of("mine").member_of
+        'mine'
+        """
+        member = self.model_copy()
+        member._member_of = grid
+        return member
 
     def retrained(self, **changed: Any) -> FeatureRecipe:
         """Return the recipe with some fields of its training replaced.

@@ -15,12 +15,11 @@ from ..errors import RecipeError
 from ..suggestion import suggest
 from .expansion import expand_recipe
 from .feature import FeatureRecipe
+from .paths import resolve_paths
 from .pipeline import PipelineRecipe
 from .problems import describe_problems
 
 RecipeKind = Literal["feature", "pipeline"]
-# what weights, or the weights that a network begins with, may be besides a path
-NO_PATHS = ("", "builtin", "hub")
 
 _MODELS: dict[RecipeKind, type[FeatureRecipe] | type[PipelineRecipe]] = {
     "feature": FeatureRecipe,
@@ -77,7 +76,7 @@ def load_recipe(
         path if it ends in ``.toml`` or has a folder in it. One recipe of a shipped grid goes by the name that
         `expand_recipe` gives it: ``"model_3-grid[kernel=2,learning_rate=0.001]"``. A file without a ``name`` is named
         after itself, and a relative path in it, of ``weights``, of the network's argument ``pretrained``, or of ``start`` or
-        ``teacher`` of its training, starts from the file's own folder.
+        ``teacher`` of its training, in its grid too, starts from the file's own folder.
 
     Returns
     -------
@@ -134,34 +133,15 @@ def _of_kind(kind: RecipeKind, recipe: FeatureRecipe | PipelineRecipe) -> Featur
 def _read(kind: RecipeKind, file: Traversable, folder: Path | None) -> FeatureRecipe | PipelineRecipe:
     table = {"name": file.name.removesuffix(".toml"), **_parse(file)}
     if folder is not None:
-        _resolve(folder, table, "weights")
-        _resolve(folder, table.get("network_arguments"), "pretrained")
-        for key in ("start", "teacher"):
-            _resolve(folder, table.get("training"), key, named=True)
+        grid = table.get("grid")
+        for part in (table, *(grid if isinstance(grid, list) else [grid])):
+            resolve_paths(part, folder)
     model = _MODELS[kind]
     try:
         return model.model_validate(table)
     except ValidationError as error:
         problems = describe_problems(error, model, table)
         raise RecipeError("\n  ".join([f"{file} is not a valid {kind} recipe:", *problems])) from None
-
-
-def _resolve(folder: Path, table: Any, key: str, named: bool = False) -> None:
-    """Let the paths under a key of a table start from a folder; what is no path stays, as do names where they may stand."""
-    found = table.get(key) if isinstance(table, dict) else None
-    if isinstance(found, str):
-        table[key] = _named_or_from(folder, found) if named else _from_folder(folder, found)
-    elif isinstance(found, list) and all(isinstance(member, str) for member in found):
-        table[key] = [_named_or_from(folder, member) for member in found]
-
-
-def _named_or_from(folder: Path, weights: str) -> str:
-    """Leave a word without a suffix as it is: it is the name of weights in the wheel."""
-    return _from_folder(folder, weights) if Path(weights).suffix else weights
-
-
-def _from_folder(folder: Path, path: str) -> str:
-    return path if path in NO_PATHS else str(folder / path)
 
 
 def _parse(file: Traversable) -> dict[str, Any]:

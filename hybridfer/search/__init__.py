@@ -9,7 +9,7 @@ from .best import best_recipe, check_replaceable, write_best
 from .loading import load_space
 from .result import SearchResult, TrialRow
 from .run import run_search
-from .space import Axes, SearchSpace
+from .space import Axes, SearchSpace, check_space
 from .study import StudyError, fingerprint_of, identity_of
 from .table import render_trials
 
@@ -24,6 +24,7 @@ __all__ = [
     "TrialRow",
     "best_recipe",
     "check_replaceable",
+    "check_space",
     "fingerprint_of",
     "identity_of",
     "load_space",

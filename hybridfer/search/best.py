@@ -7,6 +7,7 @@ from pathlib import Path
 from ..errors import HybridferError, require
 from ..files import write_aside
 from ..recipes import FeatureRecipe
+from ..recipes.paths import resolve_paths
 from .result import SearchResult, TrialRow
 from .space import SearchSpace
 
@@ -76,6 +77,8 @@ def write_best(path: Path, recipe: FeatureRecipe) -> None:
     table = recipe.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     # all of the training, as what is a default now may be another one in years
     table["training"] = recipe.training.model_dump(mode="json", exclude_none=True)
+    # those of a recipe that was read from this file would start from its folder
+    resolve_paths(table, Path.cwd())
     path.parent.mkdir(parents=True, exist_ok=True)
     write_aside(path, f"{FIRST_LINE}\n{tomli_w.dumps(table)}".encode())
 

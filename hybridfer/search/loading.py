@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import RecipeError
+from ..recipes.paths import resolve_paths
 from ..recipes.problems import describe_problems
 from ..suggestion import suggest
 from .axes import Axis, Choices, NumberList, Range
@@ -26,7 +27,8 @@ def load_space(space: str | os.PathLike[str] | SearchSpace) -> SearchSpace:
     ----------
     space : str, Path or SearchSpace
         The name of a shipped space, the path of a TOML file, or a space, which comes back as it is. A string is a path if it
-        ends in ``.toml`` or has a folder in it.
+        ends in ``.toml`` or has a folder in it. Relative paths in a file, fixed or to be drawn, start from its own folder,
+        as in a recipe that `load_recipe` reads.
 
     Returns
     -------
@@ -46,27 +48,31 @@ def load_space(space: str | os.PathLike[str] | SearchSpace) -> SearchSpace:
     if isinstance(space, SearchSpace):
         return space
     if not isinstance(space, str) or space.endswith(".toml") or "/" in space or "\\" in space:
-        return _read(Path(space).expanduser())
+        file = Path(space).expanduser()
+        return _read(file, folder=file.absolute().parent)
     shipped = {file.name.removesuffix(".toml"): file for file in _shipped()}
     if space not in shipped:
         raise RecipeError(
             f"There is no search space {space!r}; {suggest(space, shipped)} A space of your own is given as a path that "
             "ends in .toml."
         )
-    return _read(shipped[space])
+    return _read(shipped[space], folder=None)
 
 
 def _shipped() -> Iterator[Traversable]:
     return (file for file in importlib.resources.files("hybridfer.search").iterdir() if file.name.endswith(".toml"))
 
 
-def _read(file: Traversable) -> SearchSpace:
+def _read(file: Traversable, folder: Path | None) -> SearchSpace:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{file} could not be read: {error.strerror}. Expected the path of a TOML file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{file} is not a TOML file: {error}.") from error
+    if folder is not None:
+        resolve_paths(table, folder)
+        resolve_paths(table.get("space"), folder)
     problems: list[str] = []
     axes = _read_axes(table.get("space"), problems)
     # a stand-in for axes that are told of already, so that what is wrong elsewhere is told in the same breath

@@ -72,7 +72,9 @@ def run_search(
     MissingExtraError
         If Optuna is not installed.
     RecipeError
-        If the space is wrong, or names a network or an argument that there is not.
+        If the space is wrong, or names a network or an argument that there is not; see `check_space`.
+    WeightsError
+        If weights that trainings start with, or learn from, are missing or damaged.
     StudyError
         If the file holds another search.
     """

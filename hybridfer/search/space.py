@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
@@ -13,6 +14,7 @@ from ..recipes.grid import Name, Scalar
 from ..recipes.problems import describe_problems
 from ..recipes.table import RecipeTable
 from ..suggestion import suggest
+from ..training import check_training
 from .axes import Axis
 
 if TYPE_CHECKING:
@@ -163,7 +165,9 @@ class SearchSpace(RecipeTable):
 
 
 def check_space(space: SearchSpace, n_classes: int = 7) -> None:
-    """Find out before any training whether the networks at both ends of a space can be built.
+    """Find out before any training whether the networks at both ends of a space can be built, and one of them be trained.
+
+    Nothing of it depends on images.
 
     Parameters
     ----------
@@ -175,7 +179,10 @@ def check_space(space: SearchSpace, n_classes: int = 7) -> None:
     Raises
     ------
     RecipeError
-        If the network is unknown, does not take an argument, or cannot be built of it for images of this size.
+        If the network is unknown, does not take an argument, or cannot be built of it for images of this size; or if the
+        smallest may not begin with weights that trainings start with.
+    WeightsError
+        If weights that trainings start with, or learn from, are missing or damaged.
 
     Examples
     --------
@@ -189,8 +196,25 @@ def check_space(space: SearchSpace, n_classes: int = 7) -> None:
         for value in axis.ends:
             check_arguments(space.network, {name: value})
     for end in (0, -1):
-        chosen = {name: axis.ends[end] for name, axis in space.space.network_arguments.items()}
-        count_parameters(space, {"network_arguments": chosen, "training": {}}, n_classes)
+        count_parameters(space, {"network_arguments": _arguments_at(space, end), "training": {}}, n_classes)
+    for recipe in _recipes_by_weights(space):
+        check_training(recipe)
+
+
+def _arguments_at(space: SearchSpace, end: int) -> dict[str, Any]:
+    return {name: axis.ends[end] for name, axis in space.space.network_arguments.items()}
+
+
+def _recipes_by_weights(space: SearchSpace) -> Iterator[FeatureRecipe]:
+    """Give a recipe of the smallest network; where weights are drawn, one for each of them.
+
+    What else of the training is drawn keeps its fixed value, as the ends of several fields may contradict each other.
+    """
+    drawn = {name: axis.ends for name, axis in space.space.training.items() if name in ("start", "teacher")}
+    first = {name: weights[0] for name, weights in drawn.items()}
+    others = [{**first, name: other} for name, weights in drawn.items() for other in weights[1:]]
+    for training in (first, *others):
+        yield space.recipe({"network_arguments": _arguments_at(space, 0), "training": training})
 
 
 def count_parameters(space: SearchSpace, drawn: Drawn, n_classes: int) -> int:

@@ -17,6 +17,8 @@ from filelock import FileLock
 
 from ..datasets import Dataset
 from ..errors import HybridferError, require
+from ..training.ancestry import load_ancestry
+from ..training.identity import training_recipe
 from .space import SearchSpace
 
 if TYPE_CHECKING:
@@ -69,7 +71,12 @@ def identity_of(space: SearchSpace, dataset: Dataset) -> dict[str, Any]:
     Returns
     -------
     dict of str to object
-        ``"space"`` and ``"data"``.
+        ``"space"`` and ``"data"``. Weights that trainings start with, or learn from, are in it by what they hold.
+
+    Raises
+    ------
+    WeightsError, RecipeError
+        If there are no such weights.
     """
     sha = hashlib.sha256()
     for split in ("train", "validation"):
@@ -80,12 +87,25 @@ def identity_of(space: SearchSpace, dataset: Dataset) -> dict[str, Any]:
     counts = {split: int((dataset.splits == split).sum()) for split in ("train", "validation")}
     data = {"classes": list(dataset.classes), **counts, "digest": sha.hexdigest()}
     plain = space.model_dump(mode="json", exclude={"description", "source"})
+    training, drawn = plain["training"], plain["space"]["training"]
+    for name in ("start", "teacher"):
+        if "choices" in drawn.get(name, {}):
+            # with their paths, as the study's file knows by those what trials drew
+            choices = {path: _identified({**training, name: path})[name] for path in drawn[name]["choices"]}
+            drawn[name]["choices"] = choices
+    plain["training"] = _identified(training)
     return {"format": FORMAT, "space": plain, "data": data}
 
 
 def fingerprint_of(identity: Mapping[str, Any]) -> str:
     """Name an identity by 32 hexadecimal digits."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _identified(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the fields of a training as any training is known by them: without what is off, and weights by what they hold."""
+    known = training_recipe({**training, "network_arguments": None}, load_ancestry(training))
+    return {name: value for name, value in known.items() if name != "network_arguments"}
 
 
 @contextmanager

@@ -90,6 +90,32 @@ class Ancestry:
                     role,
                 )
 
+    def warn_of_known_images(self, images: NDArray[np.bytes_]) -> None:
+        """Log a warning where an ancestor has learnt from images of a training that is given none to be watched on.
+
+        Such a training may be one of a cross-validation, which holds out further images elsewhere: an ancestor that has
+        learnt from the images at hand has most likely learnt from those as well.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n,), dtype "S16"
+            Digests of all images that the training is given.
+        """
+        for role, network in self.named.items():
+            count = int(np.isin(images, _learnt(network)).sum())
+            if count:
+                log.warning(
+                    "The %s %s was trained on%s %d of the %d images of this training. Scores on images that a "
+                    "cross-validation or a grid search holds out from it are flattered (a leak), as it most likely knows "
+                    "those too. Score on images that it has not seen, or take a %s that was trained on none of these.",
+                    role,
+                    network.name,
+                    " or watched" if network.watched is None else "",
+                    count,
+                    len(images),
+                    role,
+                )
+
 
 def load_ancestry(parameters: Mapping[str, Any]) -> Ancestry:
     """Load the networks that the ``start`` and the ``teacher`` of a `CNNClassifier` name.

@@ -54,6 +54,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         be of this network with these arguments (rates of dropout, and whether a model of timm is frozen, may be others),
         `colour` and `standardize`; another `image_size` is taken where no layer is bound to one. Of the last layer the
         rows of classes that the weights know, by their names, are kept; those of other classes begin with random weights.
+        Cross-validation flatters where the weights have learnt from its images: `fit` logs a warning.
     image_size : int, tuple of (h, w), or None
         Images are resized to this many pixels a side; None takes the size that a model of timm was trained at, 48 otherwise.
     colour : bool
@@ -103,6 +104,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         size, and never shrunk by `initial_scale`. It must know all classes, which are found by their names.
     distillation : float
         With a teacher, its share of the loss, in [0, 1]; the labels have the rest, with label smoothing and class weights.
+        Without one it does nothing, nor does `temperature`.
     temperature : float
         With a teacher, what its logits and the network's are divided by in its part of the loss: see
         `hybridfer.training.teaching.divergence`.
@@ -264,7 +266,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         train, valid = self._split(images, labels, validation, seed)
         classes = self.classes_.tolist()
         added = added_counts(self.balance, train[1], classes)
-        self._train(TrainingData(train, valid, tuple(classes), self._names(class_names), added), seed, callbacks)
+        data = TrainingData(train, valid, tuple(classes), self._names(class_names), added)
+        self._train(data, seed, callbacks, given=validation is not None)
         return self
 
     def predict_proba(self, X: NDArray) -> NDArray[np.float64]:
@@ -300,6 +303,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         if class_names is None:
             return tuple(str(label) for label in self.classes_)
         names = tuple(class_names)
+        if isinstance(class_names, str) or not all(isinstance(name, str) for name in names):
+            raise DatasetError(f"class_names must be a list of strings; got {class_names!r}.")
         if len(names) != len(self.classes_) or len(set(names)) != len(names):
             raise DatasetError(
                 f"class_names must be as many different names as there are labels, {len(self.classes_)}; got {list(names)}."
@@ -330,7 +335,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         )
         return (images[train], labels[train]), (images[valid], labels[valid])
 
-    def _train(self, data: TrainingData, seed: int, callbacks: Sequence[Callback]) -> None:
+    def _train(self, data: TrainingData, seed: int, callbacks: Sequence[Callback], given: bool) -> None:
         device = choose_device(self.device)
         if data.added.any():
             log.info("balancing: each epoch adds %d images to %d", data.added.sum(), len(data.train[1]))
@@ -340,6 +345,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         recipe = training_recipe(parameters, ancestry)
         lesson = build_lesson(parameters, ancestry.teacher, data.names, device)
         ancestry.warn_of_seen_validation(*data.digests)
+        # whoever gives validation images has split them off, and is told of those that are known
+        if not given:
+            ancestry.warn_of_known_images(np.concatenate(data.digests))
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             network = first_network(parameters, data.names, seed, ancestry.start)

@@ -104,8 +104,11 @@ def _tell(start: Network, network: Network, names: Sequence[str]) -> None:
     if start.preprocessing.image_size != network.preprocessing.image_size:
         log.info("they were trained on images of %s pixels; now it is %s", _sides(start), _sides(network))
     if new:
-        log.info(
-            "the layer logits begins anew for %s, as the weights know %s (where labels are no names, give fit class_names)",
+        # that nothing is shared was hardly meant: labels are numbers, say, which the weights call by names
+        log.log(
+            logging.WARNING if start.classes and len(new) == len(names) else logging.INFO,
+            "the layer logits begins anew for %s, as the weights know %s (where labels are no names, give labels that "
+            "are, or give fit class_names)",
             ", ".join(new),
             ", ".join(start.classes) or "no classes by name",
         )

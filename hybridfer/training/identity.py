@@ -54,7 +54,9 @@ def training_recipe(parameters: Mapping[str, Any], ancestry: Ancestry) -> dict[s
 
 def training_fingerprint(recipe: Mapping[str, Any], data: TrainingData, seed: int) -> str:
     """Name a training of a recipe on images and labels in their order."""
-    sha = hashlib.sha256(json.dumps([recipe, seed], sort_keys=True, default=str).encode())
+    # what is taken from another network goes by the names of classes; without one they are but names
+    names = [list(data.names)] if {"start", "teacher"} & recipe.keys() else []
+    sha = hashlib.sha256(json.dumps([recipe, seed, *names], sort_keys=True, default=str).encode())
     for digests, part in zip(data.digests, (data.train, data.valid), strict=True):
         if part is not None:
             sha.update(digests.tobytes())

@@ -22,8 +22,6 @@ RANGES = {
     "validation_fraction": (0.0, 1.0),
     "mixup": (0.0, math.inf),
 }
-# what a teacher's lessons are like without further words
-TAUGHT = {"distillation": 0.5, "temperature": 1.0}
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -144,9 +142,6 @@ def _check_teacher(parameters: Mapping[str, Any]) -> None:
         raise RecipeError(f"temperature must be a number above 0; got {temperature!r}.")
     teacher = parameters["teacher"]
     if teacher is None:
-        for name, default in TAUGHT.items():
-            if parameters[name] != default:
-                raise RecipeError(f"{name} needs a teacher to learn from; got {name}={parameters[name]!r}, teacher=None.")
         return
     members = [teacher] if isinstance(teacher, str | os.PathLike) else teacher
     if not isinstance(members, Sequence) or not all(isinstance(member, str | os.PathLike) for member in members):

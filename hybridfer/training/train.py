@@ -59,8 +59,8 @@ def train_network(
     Returns
     -------
     Network
-        With the dataset's class names, the training's history and the digests of all images that it has seen, or the weights
-        that it started with, or a teacher.
+        With the dataset's class names, the training's history and the digests of all images that it, the weights that it
+        started with, or a teacher have seen.
         Its ``training`` holds ``train_counts``, the images of each class, and ``trained_counts`` where balancing added any.
 
     Raises
@@ -155,7 +155,8 @@ def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
     """Return the network that fitting a classifier on images gives, from memory if this very training was done before.
 
     The memory is a folder of weights files, named after the images, their labels and every parameter that the weights
-    depend on; of several processes that ask for one training, one does it and the others wait.
+    depend on; of several processes that ask for one training, one does it and the others wait. Where weights that it starts
+    with, or a teacher, have learnt from the images, a warning is logged each time.
 
     Parameters
     ----------
@@ -180,7 +181,9 @@ def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
     path = home() / "weights" / f"{name}-{_training_digest(classifier, X, y)[:32]}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
-        if not path.exists():
+        if path.exists():
+            _warn_as_fit_would(classifier, X)
+        else:
             classifier.set_params(balance=balance_of(classifier.balance, np.unique(y).tolist()))
             classifier.fit(X, y)
             save_network(classifier.network_, path)
@@ -194,6 +197,12 @@ def remembered_path(recipe: FeatureRecipe, dataset: Dataset) -> Path:
     for split in ("train", "validation"):
         sha.update(_training_digest(classifier, *dataset.arrays(split)).encode())
     return home() / "weights" / f"{recipe.name}-{sha.hexdigest()[:12]}.safetensors"
+
+
+def _warn_as_fit_would(classifier: CNNClassifier, X: NDArray) -> None:
+    ancestry = load_ancestry(classifier.get_params(deep=False))
+    if ancestry.named:
+        ancestry.warn_of_known_images(image_digests(X))
 
 
 def _training_digest(classifier: CNNClassifier, X: NDArray, y: NDArray) -> str:

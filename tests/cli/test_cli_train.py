@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hybridfer.networks import load_network
+from hybridfer.networks import catalogue_network, load_network, network_preprocessing, save_network
 
 
 @pytest.fixture
@@ -20,6 +20,19 @@ def test_train_goes_on_from_a_weights_file_whatever_the_recipe_starts_with(run, 
     before, network = load_network(weights), load_network("on.safetensors")
     assert network.training["start"]["digest"] == before.digest
     torch.testing.assert_close(network.module.conv1.conv.weight, before.module.conv1.conv.weight)
+
+
+def test_start_wins_over_the_published_weights_of_a_recipes_backbone(run, timm, workplace):
+    recipe = 'network = "timm:test_resnet"\nimage_size = 32\n[training]\nmax_epochs = 1\n[network_arguments]\n'
+    (workplace / "hub.toml").write_text(f'{recipe}pretrained = "hub"\nfrozen = true\nhidden = 8\n')
+    preprocessing = network_preprocessing("timm:test_resnet", (32, 32))
+    before = catalogue_network("timm:test_resnet", preprocessing=preprocessing, arguments={"hidden": 8}, random_state=5)
+    save_network(before, "mine.safetensors")
+    result = run("train", "faces:90", "-f", "hub.toml", "--start", "mine.safetensors", "-o", "on.safetensors")
+    assert result.exit_code == 0, result.output
+    network = load_network("on.safetensors")
+    assert network.training["start"]["digest"] == before.digest
+    assert network.training["network_arguments"] == {"frozen": True, "hidden": 8}
 
 
 @pytest.mark.parametrize(

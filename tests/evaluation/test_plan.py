@@ -2,7 +2,7 @@ import pytest
 
 from hybridfer import FeatureRecipe
 from hybridfer.errors import RecipeError
-from hybridfer.evaluation.plan import load_features
+from hybridfer.evaluation.plan import Plan, load_features
 from hybridfer.networks import catalogue_network
 from hybridfer.recipes import load_recipe
 
@@ -27,3 +27,10 @@ def test_one_network_is_given_once():
     network = catalogue_network("tiny")
     with pytest.raises(RecipeError, match="given once"):
         load_features([network, network], "faces")
+
+
+def test_of_networks_that_are_trained_those_that_they_take_from_are_loaded():
+    heir = QUICK.model_copy(update={"name": "heir"}).retrained(start="compact", teacher=("compact", "compact"))
+    plan = Plan((QUICK, heir, load_recipe("feature", "compact")), ())
+    ((name, ancestry),) = plan.load_ancestries()
+    assert (name, list(ancestry.named), ancestry.start.name) == ("heir", ["start", "teacher"], "compact")

@@ -322,13 +322,28 @@ def test_what_loaded_weights_have_seen_is_told_once_and_before_anything_is_embed
     assert [caplog.messages.count(leak) for leak in report.leaks] == [1, 1]
 
 
+@pytest.mark.parametrize("role", ["start", "teacher"])
+def test_what_a_training_inherits_is_told_before_it_begins_as_in_the_report(faces, role, tmp_path, monkeypatch, caplog):
+    test, validation = (np.unique(faces.digests[faces.splits == split]) for split in ("test", "validation"))
+    network = replace(catalogue_network("tiny", n_classes=3), classes=faces.classes)
+    seen = replace(network, trained_on=np.union1d(test[:5], validation[:2]), watched=test[:0])
+    path = save_network(seen, tmp_path / "seen.safetensors")
+    told_before, original = [], benchmark.embed_splits
+    monkeypatch.setattr(benchmark, "embed_splits", lambda *a, **k: told_before.extend(caplog.messages) or original(*a, **k))
+    report = run(faces, features=QUICK.retrained(**{role: str(path)}), pipelines=[KNN])
+    assert len(report.leaks) == 2
+    assert [told_before.count(leak) for leak in report.leaks] == [1, 1]
+    assert "seen.safetensors" in report.protocol.network
+
+
 def test_splits_without_a_class_are_warned_of_before_anything_is_embedded(faces, weights, no_training, caplog):
     sad = faces.labels == faces.classes.index("sad")
     for split, words in (("test", "The test split has no image of sad"), ("validation", "Validation has no image of sad")):
         caplog.clear()
         with pytest.raises(AssertionError, match="something long began"):
             run(faces.subset(~(sad & (faces.splits == split))), weights, [KNN])
-        assert [message.startswith(words) for message in caplog.messages] == [True]
+        warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert [message.startswith(words) for message in warned] == [True]
 
 
 def test_a_test_split_without_a_class_is_scored_on_the_others(faces, weights):

@@ -116,6 +116,13 @@ def test_an_unknown_key_names_the_file_the_key_and_the_nearest_known_one(write):
     assert "training.augmentation.rotaton: unknown key, did you mean 'rotation'?" in message
 
 
+def test_what_a_recipe_is_a_member_of_is_not_for_its_file_to_say(write):
+    message = problems("feature", write('member_of = "baseline"'))
+
+    assert "member_of: unknown key" in message
+    assert "did you mean 'member_of'" not in problems("feature", write('membr_of = "baseline"'))
+
+
 def test_all_mistakes_are_told_at_once_one_line_each(write):
     text = """
     netwrk = "tiny"

@@ -55,6 +55,36 @@ def test_members_know_their_grid_and_what_is_published_of_it():
     assert told.member_of == ""
     for member in expand_recipe(told):
         assert (member.member_of, member.published) == (told.name, told.published)
+        assert member.retrained(max_epochs=3).member_of == told.name
+
+
+def test_members_are_named_by_their_weights_files_without_the_folders():
+    starts = ["compact", "/mine/first.v2.safetensors", "/mine/last.safetensors"]
+    members = expand_recipe(recipe(grid={"training": {"start": starts, "batch_size": [16, 32]}}))
+    assert [member.name for member in members[::2]] == [
+        "mine[start=compact,batch_size=16]",
+        "mine[start=first.v2,batch_size=16]",
+        "mine[start=last,batch_size=16]",
+    ]
+    assert [member.training.start for member in members[::2]] == starts
+
+
+def test_weights_files_of_one_name_are_numbered():
+    starts = ["/a/best.safetensors", "best-2", "/b/best.safetensors", "/a/best.safetensors"]
+    grids = [{"training": {"start": starts[:2]}}, {"training": {"start": starts[2:], "batch_size": [16]}}]
+    members = expand_recipe(recipe(grid=grids))
+    assert [member.name for member in members] == [
+        "mine[start=best]",
+        "mine[start=best-2]",
+        "mine[start=best-3,batch_size=16]",
+        "mine[start=best,batch_size=16]",
+    ]
+
+
+def test_what_a_network_begins_with_is_named_like_a_file_too():
+    grid = {"network_arguments": {"pretrained": ["hub", "/mine/w.pt", 3]}}
+    members = expand_recipe(FeatureRecipe(name="mine", network="timm:resnetv2_50", grid=grid))
+    assert [member.name for member in members] == ["mine[pretrained=hub]", "mine[pretrained=w]", "mine[pretrained=3]"]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,6 +7,7 @@ import sqlalchemy
 
 from hybridfer import make_faces
 from hybridfer.datasets import Dataset
+from hybridfer.networks import Preprocessing, catalogue_network, save_network
 from hybridfer.search import SearchSpace
 
 
@@ -47,3 +50,15 @@ def small() -> SearchSpace:
 def study(tmp_path: Path) -> Path:
     """A file that is not there yet."""
     return tmp_path / "study.sqlite"
+
+
+@pytest.fixture
+def save_tiny() -> Callable[..., Path]:
+    """Writes weights of a network that knows the classes of the faces: of each seed others."""
+
+    def save(path: Path, seed: int = 0) -> Path:
+        network = catalogue_network("tiny", n_classes=2, preprocessing=Preprocessing((16, 16)), random_state=seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return save_network(replace(network, classes=("happy", "sad")), path, overwrite=True)
+
+    return save

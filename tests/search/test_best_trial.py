@@ -48,6 +48,18 @@ def test_an_augmented_balanced_training_survives_too(small, tmp_path):
     assert load_recipe("feature", tmp_path / "best.toml") == recipe
 
 
+def test_weights_files_are_found_from_the_folder_of_the_recipe(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    training = small.training.model_copy(update={"start": "w.safetensors", "teacher": ("compact", "w.safetensors")})
+    space = small.model_copy(update={"training": training})
+
+    write_best(tmp_path / "new" / "best.toml", best_recipe(result_of(trial()), space, "best"))
+
+    found = load_recipe("feature", tmp_path / "new" / "best.toml").training
+    here = str(tmp_path / "w.safetensors")
+    assert (found.start, found.teacher) == (here, ("compact", here))
+
+
 def test_what_are_defaults_today_is_written_all_the_same(small, tmp_path):
     write_best(tmp_path / "best.toml", best_recipe(result_of(trial()), small, "best"))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hybridfer.errors import DatasetError, RecipeError
+from hybridfer.errors import DatasetError, RecipeError, WeightsError
 from hybridfer.search import SearchSpace, StudyError, best_recipe, claims, load_space, run_search
 from hybridfer.search.run import Objective
 from hybridfer.search.study import opened_study
@@ -279,6 +279,9 @@ def test_what_cannot_be_searched_is_told_before_any_training(faces, small, study
         run_search(faces, small, study=study, pruner="mean", verbose=0)
     with pytest.raises(DatasetError, match="no validation images"):
         run_search(faces.split("train"), small, study=study, verbose=0)
+    astray = small.model_copy(update={"training": small.training.model_copy(update={"teacher": "nowhere.safetensors"})})
+    with pytest.raises(WeightsError, match=r"nowhere\.safetensors"):
+        run_search(faces, astray, study=study, verbose=0)
     note = tmp_path / "note.txt"
     note.write_text("this is no database, and stays as it is")
     with pytest.raises(StudyError, match="no study file"):

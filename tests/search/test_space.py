@@ -3,7 +3,7 @@
 import optuna
 import pytest
 
-from hybridfer.errors import RecipeError
+from hybridfer.errors import RecipeError, WeightsError
 from hybridfer.networks import summarise_network
 from hybridfer.recipes import TrainingRecipe
 from hybridfer.search import SearchSpace, load_space
@@ -145,3 +145,55 @@ def test_the_quick_space_is_named_where_none_is_found_and_its_networks_are_small
     check_space(space)
     widest = {"filters": "32-64-64-64", "conv_dropout": 0.2}
     assert count_parameters(space, {"network_arguments": widest, "training": {}}, 7) < 500_000
+
+
+PATHS = """
+network = "tiny"
+[training]
+start = "w.safetensors"
+teacher = ["compact", "w.safetensors"]
+[space.training.start]
+choices = ["compact", "../w.safetensors"]
+[space.network_arguments.pretrained]
+choices = ["hub", "w.pt"]
+"""
+
+
+def test_paths_in_a_file_start_from_its_folder_wherever_it_is_read(written, tmp_path, monkeypatch):
+    written(PATHS)
+    monkeypatch.chdir(tmp_path)
+    space = load_space("space.toml")
+    assert space.training.start == str(tmp_path / "w.safetensors")
+    assert space.training.teacher == ("compact", str(tmp_path / "w.safetensors"))
+    assert space.space.training["start"].choices == ["compact", str(tmp_path / "../w.safetensors")]
+    assert space.space.network_arguments["pretrained"].choices == ["hub", str(tmp_path / "w.pt")]
+
+
+def test_a_fixed_file_that_a_network_begins_with_starts_from_the_space_s_folder_too(written, tmp_path):
+    path = written('[network_arguments]\npretrained = "w.pt"\n[space.training.batch_size]\nchoices = [32, 64]')
+    assert load_space(path).network_arguments == {"pretrained": str(tmp_path / "w.pt")}
+
+
+@pytest.mark.parametrize("field", ["start", "teacher"])
+@pytest.mark.parametrize("drawn", [False, True])
+def test_weights_that_are_missing_are_told_before_any_training(field, drawn, tmp_path, save_tiny):
+    there, missing = str(save_tiny(tmp_path / "w.safetensors")), str(tmp_path / "nowhere.safetensors")
+    fixed, axes = {field: missing}, {"batch_size": {"choices": [32, 64]}}
+    if drawn:
+        fixed, axes = {}, {field: {"choices": [there, missing]}}
+    space = SearchSpace(network="tiny", image_size=16, training=fixed, space={"training": axes})
+    with pytest.raises(WeightsError, match=r"nowhere\.safetensors"):
+        check_space(space)
+
+
+def test_weights_that_no_training_may_begin_with_are_told_before_any_training(tmp_path, save_tiny):
+    start = str(save_tiny(tmp_path / "w.safetensors"))
+    drawn = {"training": {"batch_size": {"choices": [32, 64]}}}
+    check_space(SearchSpace(network="tiny", image_size=16, training={"start": start}, space=drawn))
+    with pytest.raises(RecipeError, match="start must hold weights of the network that is to be trained"):
+        check_space(SearchSpace(image_size=16, training={"start": start}, space=drawn))
+
+
+def test_what_is_drawn_may_contradict_itself_in_some_trials():
+    drawn = {"training": {"momentum": {"low": 0.0, "high": 0.9}, "optimizer": {"choices": ["sgd", "adam"]}}}
+    check_space(SearchSpace(network="tiny", image_size=16, space=drawn))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
 
 from hybridfer import FeatureRecipe, make_faces
 from hybridfer.digest import image_digests
@@ -68,6 +69,22 @@ def test_a_teacher_without_a_share_changes_nothing(shades, teacher, quick):
     assert quick(**settings, teacher=teacher, distillation=0.0).fit(*shades).network_.digest == alone.network_.digest
 
 
+def test_without_a_teacher_a_share_and_a_temperature_do_nothing(shades, quick):
+    alone, idle = quick(max_epochs=1), quick(max_epochs=1, distillation=0.9, temperature=4.0)
+    assert idle.recipe == alone.recipe
+    assert idle.fit(*shades).network_.digest == alone.fit(*shades).network_.digest
+
+
+def test_a_grid_may_have_points_with_and_without_a_teacher(shades, teacher, quick):
+    grid = {"teacher": [None, teacher], "distillation": [0.25, 1.0]}
+    one = StratifiedShuffleSplit(1, test_size=0.25, random_state=0)
+    search = GridSearchCV(quick(max_epochs=1), grid, cv=one, refit=False, error_score="raise").fit(*shades)
+    # the share varies slowest
+    alone, taught, idle, wholly_taught = search.cv_results_["mean_test_score"]
+    assert alone == idle
+    assert np.isfinite([taught, wholly_taught]).all()
+
+
 def test_the_loss_is_that_of_labels_and_teacher_by_their_shares(shades, teacher, quick, seen):
     X, y = shades
     settings = {"distillation": 0.25, "temperature": 3.0, "label_smoothing": 0.1, "batch_size": 15, "max_epochs": 1}
@@ -114,6 +131,16 @@ def test_the_teacher_brings_pixels_to_its_own_size_channels_and_standardisation(
     with torch.no_grad():
         expected = network.module(network.preprocessing(pixels.permute(0, 2, 3, 1)))
     torch.testing.assert_close(taught, expected[:, [2, 0]], rtol=1e-4, atol=1e-5)
+
+
+def test_pixels_that_features_were_computed_from_can_be_learnt_through():
+    preprocessing = Preprocessing((8, 8), 3, mean=(0.1, 0.2, 0.3), std=(0.5, 0.25, 0.125))
+    pixels = torch.rand(2, 8, 8, 3, dtype=torch.float32)
+    with torch.inference_mode():
+        preprocessing(pixels)
+    weights = torch.ones(3, requires_grad=True)
+    preprocessing(pixels * weights).sum().backward()
+    torch.testing.assert_close(weights.grad, pixels.sum(dim=(0, 1, 2)) / torch.tensor([0.5, 0.25, 0.125]))
 
 
 def test_the_teacher_is_not_trained_and_no_part_of_what_is_saved(shades, teacher, quick, monkeypatch, tmp_path):
@@ -170,6 +197,12 @@ def test_a_teacher_that_lacks_a_class_is_refused(shades, teacher, quick):
 @pytest.mark.parametrize("names", [["a", "b"], ["a", "b", "b"]])
 def test_names_that_do_not_go_with_the_labels_are_refused(names, shades, quick):
     with pytest.raises(DatasetError, match="as many different names as there are labels, 3; got"):
+        quick().fit(*shades, class_names=names)
+
+
+@pytest.mark.parametrize("names", [[0, 1, 2], "abc", ["a", "b", None]])
+def test_names_that_are_no_strings_are_refused(names, shades, quick):
+    with pytest.raises(DatasetError, match="class_names must be a list of strings; got"):
         quick().fit(*shades, class_names=names)
 
 
@@ -282,3 +315,5 @@ def test_resuming_with_another_teacher_is_refused(shades, teacher, quick, saved,
     for changed in ({"teacher": other}, {"teacher": teacher, "temperature": 2.0}, {}):
         with pytest.raises(WeightsError, match="belongs to another training"):
             quick(**settings, **changed, resume=True).fit(*shades)
+    with pytest.raises(WeightsError, match="belongs to another training"):
+        quick(**settings, teacher=teacher, resume=True).fit(*shades, class_names=["1", "0", "2"])

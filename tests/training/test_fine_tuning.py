@@ -99,6 +99,17 @@ def test_classes_that_begin_anew_or_are_left_out_are_told(caplog):
     assert len(caplog.messages) == 1
 
 
+def test_weights_that_share_no_class_with_the_labels_are_warned_of(caplog):
+    caplog.set_level("WARNING", logger="hybridfer")
+    begin_with(trained(), trained("012"), list("012"))
+    (told,) = caplog.messages
+    assert "begins anew for 0, 1, 2, as the weights know a, b, c (where labels are no names, give labels that are" in told
+    caplog.clear()
+    begin_with(trained(), trained("xyb"), list("xyb"))
+    begin_with(replace(trained(), classes=()), trained("012"), list("012"))
+    assert not caplog.messages
+
+
 def test_weights_that_tell_no_classes_give_all_but_the_last_layer():
     before, network, fresh = replace(trained(), classes=()), trained(seed=0), trained(seed=0)
     begin_with(before, network, ["a", "b", "c"])
@@ -175,6 +186,26 @@ def test_a_start_that_learnt_from_validation_images_is_told_of(shades, master, s
     assert "weights of the start tiny do not say which images" in caplog.messages[0]
 
 
+def test_a_start_that_learnt_from_the_images_of_a_training_without_validation_images_is_told_of(
+    shades, start, quick, saved, caplog
+):
+    X, y = shades
+    caplog.set_level("WARNING", logger="hybridfer")
+    settings = {"start": start, "max_epochs": 1, "validation_fraction": 0}
+    # of the last 40 the start has only watched 30
+    quick(**settings).fit(X[80:], y[80:])
+    (told,) = caplog.messages
+    assert "The start tiny was trained on 10 of the 40 images of this training." in told
+    assert "a cross-validation or a grid search holds out from it are flattered (a leak)" in told
+    caplog.clear()
+    quick(**{**settings, "validation_fraction": 0.25}, teacher=start).fit(X[80:], y[80:])
+    assert sum("trained on 10 of the 40 images of this training" in message for message in caplog.messages) == 2
+    caplog.clear()
+    quick(**settings).fit(X[:60], y[:60], validation=(X[90:], y[90:]))
+    quick(**settings).fit(255 - X, y)
+    assert not caplog.messages
+
+
 @pytest.fixture(scope="module")
 def dataset():
     return make_faces(90, classes=("happy", "sad", "surprise"), image_size=16, random_state=0).with_validation()
@@ -210,6 +241,16 @@ def test_resuming_with_another_start_is_refused(shades, start, quick, saved, tmp
     for changed in ({"start": saved(trained("012"))}, {}):
         with pytest.raises(WeightsError, match="belongs to another training"):
             quick(**settings, **changed, resume=True).fit(*shades)
+    with pytest.raises(WeightsError, match="belongs to another training"):
+        quick(**settings, start=start, resume=True).fit(*shades, class_names=["1", "0", "2"])
+
+
+def test_a_training_from_random_weights_is_the_same_whatever_its_classes_are_called(shades, quick, tmp_path):
+    settings = {"checkpoint": tmp_path / "training.checkpoint", "max_epochs": 1}
+    first = quick(**settings).fit(*shades)
+    resumed = quick(**settings, resume=True).fit(*shades, class_names=["a", "b", "c"])
+    assert resumed.network_.digest == first.network_.digest
+    assert resumed.network_.classes == ("a", "b", "c")
 
 
 def test_what_a_recipe_starts_with_is_checked_without_images(start, tmp_path):

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from hybridfer import make_faces
 from hybridfer.networks import Embedder, Preprocessing, catalogue_network
+from hybridfer.training.teaching import Teacher
 
 pytestmark = [
     pytest.mark.gpu,
@@ -43,6 +46,30 @@ def test_a_training_on_the_gpu_can_be_resumed(balance, quick, faces, tmp_path):
     first = quick(**settings).fit(*faces)
     resumed = quick(**settings, resume=True).fit(*faces)
     assert resumed.network_.digest == first.network_.digest
+
+
+def test_a_taught_training_on_the_gpu_goes_by_the_names_of_classes(shades, master, quick, saved):
+    X, y = shades
+    # sorted, the labels are bright, dark and grey, which the teacher knows as 2, 0 and 1
+    labels = np.array(["dark", "grey", "bright"])[y]
+    settings = {"max_epochs": 12, "learning_rate": 0.01, "schedule": "one-cycle", "validation_fraction": 0, "mixup": 0.2}
+    student = quick(**settings, device="cuda", precision="bf16", teacher=saved(master.network_), distillation=1.0)
+    student.fit(X, labels, class_names=["2", "0", "1"])
+    assert student.network_.classes == ("2", "0", "1")
+    assert student.score(X, labels) > 0.95
+
+
+def test_the_host_does_not_wait_for_a_teacher_on_the_gpu():
+    preprocessing = Preprocessing((24, 24), standardize="image")
+    network = replace(catalogue_network("tiny", n_classes=3, preprocessing=preprocessing), classes=("a", "b", "c"))
+    teacher = Teacher(network, ["c", "a"], torch.device("cuda"), "bf16")
+    pixels = torch.rand(4, 3, 24, 24, device="cuda")
+    teacher(pixels)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        teacher(pixels)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_building_a_network_leaves_the_gpus_generator():

@@ -116,6 +116,17 @@ def test_whoever_comes_second_waits_for_the_first(quick, faces, fits, tmp_path):
     assert len(fits) == 1
 
 
+def test_a_start_that_knows_the_images_is_told_of_each_time(shades, master, quick, saved, fits, caplog):
+    caplog.set_level("WARNING", logger="hybridfer")
+    classifier = quick(start=saved(master.network_), max_epochs=1, validation_fraction=0)
+    for _ in range(2):
+        trained_once(classifier, *shades)
+        (told,) = caplog.messages
+        assert "The start tiny was trained on 90 of the 120 images of this training." in told
+        caplog.clear()
+    assert len(fits) == 1
+
+
 ASKING = """
 from hybridfer import CNNClassifier, make_faces
 from hybridfer.training import trained_once

@@ -35,8 +35,8 @@ from hybridfer.errors import DatasetError, RecipeError
         ({"class_weight": {0: 0.0}}, "class_weight of 0 must be a number above 0"),
         ({"mixup": -0.1}, r"mixup must lie in \[0, inf\)"),
         ({"mixup": "much"}, r"mixup must lie in \[0, inf\)"),
-        ({"distillation": 0.4}, "distillation needs a teacher to learn from; got distillation=0.4, teacher=None"),
-        ({"temperature": 2}, "temperature needs a teacher to learn from"),
+        ({"distillation": -0.1}, r"distillation must lie in \[0, 1\]"),
+        ({"temperature": float("inf")}, "temperature must be a number above 0"),
         ({"teacher": "compact", "distillation": 1.5}, r"distillation must lie in \[0, 1\]"),
         ({"teacher": "compact", "temperature": 0}, "temperature must be a number above 0"),
         (
@@ -45,7 +45,10 @@ from hybridfer.errors import DatasetError, RecipeError
         ),
         ({"teacher": ["compact", None]}, "teacher must be the name"),
         ({"teacher": ["compact"]}, "an ensemble has two members or more"),
-        ({"teacher": "compact"}, r"the teacher must know all classes of its student.*class_names"),
+        (
+            {"teacher": "compact"},
+            r"the teacher must know all classes.*labels that are the names, or give fit .*class_names",
+        ),
         ({"start": ["compact", "compact"]}, "a weights file of one network, or None; got .*they can be a teacher"),
         ({"start": "ensemble"}, "Several networks cannot be trained on as one"),
         ({"start": "timm:vgg16"}, "had by its argument pretrained, 'hub' or the path of a state dict"),
