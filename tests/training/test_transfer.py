@@ -168,4 +168,5 @@ def test_the_published_backbones_have_recipes():
         "timm-vgg16": 0.52,
         "timm-resnetv2_50": 0.2,
         "timm-efficientnet_b0": 0.2,
+        "timm-efficientnet_lite0": 0.2,
     }
