@@ -60,8 +60,8 @@ def train_network(
     -------
     Network
         With the dataset's class names, the training's history and the digests of all images that it, the weights that it
-        started with, or a teacher have seen.
-        Its ``training`` holds ``train_counts``, the images of each class, and ``trained_counts`` where balancing added any.
+        started with, or a teacher have seen. Its ``training`` holds ``train_counts``, the images of each class, and
+        ``trained_counts`` where balancing added any.
 
     Raises
     ------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hybridfer import CNNClassifier, make_faces
+from hybridfer import CNNClassifier, FeatureRecipe, make_faces
 from hybridfer.networks import Network, save_network
 
 
@@ -63,3 +63,21 @@ def saved(tmp_path) -> Callable[..., str]:
         return str(save_network(network, tmp_path / name, overwrite=True))
 
     return save
+
+
+@pytest.fixture(scope="session")
+def dataset():
+    """Drawn faces of three classes."""
+    return make_faces(90, classes=("happy", "sad", "surprise"), image_size=16, random_state=0).with_validation()
+
+
+@pytest.fixture(scope="session")
+def recipe():
+    """Make a feature recipe that trains in a moment."""
+
+    def make(**training) -> FeatureRecipe:
+        return FeatureRecipe(
+            name="mine", network="tiny", image_size=16, training={"max_epochs": 1, "batch_size": 32, **training}
+        )
+
+    return make

@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit
 
-from hybridfer import FeatureRecipe, make_faces
+from hybridfer import make_faces
 from hybridfer.digest import image_digests
 from hybridfer.errors import DatasetError, RecipeError, WeightsError
 from hybridfer.networks import Preprocessing, catalogue_network, load_network, save_network
@@ -269,18 +269,7 @@ def test_a_teacher_that_held_out_the_same_images_is_not_spoken_of(shades, teache
     assert not warnings_of(caplog)
 
 
-@pytest.fixture(scope="module")
-def dataset():
-    return make_faces(90, classes=("happy", "sad", "surprise"), image_size=16, random_state=0).with_validation()
-
-
-def recipe(**training) -> FeatureRecipe:
-    return FeatureRecipe(
-        name="mine", network="tiny", image_size=16, training={"max_epochs": 1, "batch_size": 32, **training}
-    )
-
-
-def test_a_recipe_teaches_by_the_names_of_the_datasets_classes(dataset, saved, caplog, seen):
+def test_a_recipe_teaches_by_the_names_of_the_datasets_classes(recipe, dataset, saved, caplog, seen):
     first = train_network(dataset, recipe(), device="cpu", verbose=0)
     path = saved(first)
     fewer = make_faces(60, classes=("happy", "surprise"), image_size=16, random_state=1).with_validation()
@@ -295,7 +284,7 @@ def test_a_recipe_teaches_by_the_names_of_the_datasets_classes(dataset, saved, c
     assert not warnings_of(caplog)
 
 
-def test_a_training_is_remembered_by_its_teachers_weights_and_not_by_their_path(dataset, saved, monkeypatch, tmp_path):
+def test_a_training_is_remembered_by_its_teachers_weights_not_by_their_path(recipe, dataset, saved, monkeypatch, tmp_path):
     monkeypatch.setenv("HYBRIDFER_HOME", str(tmp_path / "home"))
     classes = tuple(dataset.classes)
     teachers = [replace(catalogue_network("tiny", n_classes=3, random_state=seed), classes=classes) for seed in (0, 1)]

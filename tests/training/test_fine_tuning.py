@@ -10,7 +10,6 @@ import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback
 
-from hybridfer import FeatureRecipe, make_faces
 from hybridfer.digest import image_digests
 from hybridfer.errors import RecipeError, WeightsError
 from hybridfer.networks import Network, Preprocessing, catalogue_network, load_network, save_network
@@ -206,18 +205,7 @@ def test_a_start_that_learnt_from_the_images_of_a_training_without_validation_im
     assert not caplog.messages
 
 
-@pytest.fixture(scope="module")
-def dataset():
-    return make_faces(90, classes=("happy", "sad", "surprise"), image_size=16, random_state=0).with_validation()
-
-
-def recipe(**training) -> FeatureRecipe:
-    return FeatureRecipe(
-        name="mine", network="tiny", image_size=16, training={"max_epochs": 1, "batch_size": 32, **training}
-    )
-
-
-def test_a_training_is_remembered_by_the_weights_that_it_starts_with(dataset, saved, monkeypatch, tmp_path):
+def test_a_training_is_remembered_by_the_weights_that_it_starts_with(recipe, dataset, saved, monkeypatch, tmp_path):
     monkeypatch.setenv("HYBRIDFER_HOME", str(tmp_path / "home"))
     path, copy = (saved(trained(dataset.classes), name) for name in ("one.safetensors", "copy.safetensors"))
     first = remembered_path(recipe(start=path), dataset)
@@ -227,7 +215,7 @@ def test_a_training_is_remembered_by_the_weights_that_it_starts_with(dataset, sa
     assert remembered_path(recipe(start=path), dataset) != first
 
 
-def test_a_recipe_starts_by_the_names_of_the_datasets_classes(dataset, saved, caplog):
+def test_a_recipe_starts_by_the_names_of_the_datasets_classes(recipe, dataset, saved, caplog):
     caplog.set_level(logging.INFO, logger="hybridfer")
     path = saved(trained(("sad", "surprise", "fear")))
     network = train_network(dataset, recipe(start=path), device="cpu", verbose=0)
@@ -253,7 +241,7 @@ def test_a_training_from_random_weights_is_the_same_whatever_its_classes_are_cal
     assert resumed.network_.classes == ("a", "b", "c")
 
 
-def test_what_a_recipe_starts_with_is_checked_without_images(start, tmp_path):
+def test_what_a_recipe_starts_with_is_checked_without_images(recipe, start, tmp_path):
     network = check_training(recipe(start=str(start)))
     assert (network.name, network.arguments["n_classes"]) == ("tiny", 3)
     with pytest.raises(WeightsError, match=r"nobody\.safetensors does not exist"):
