@@ -50,10 +50,11 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         weights file. A module of your own is no parameter: give what `hybridfer.load_network` makes of it to
         `hybridfer.extract_features` or `hybridfer.run_benchmark`.
     weights : "builtin", "hub", path, sequence of names and paths, or None
-        The weights in the wheel; or a weights file that ``hybridfer train`` wrote. For a model of timm ``"hub"``, which
-        downloads its published weights, or the path of a state dict of it. For an ensemble its members, each the name of
-        weights in the wheel or a weights file. None trains the network in `fit`, which needs labels; such a training is
-        remembered on disk by the content of the fold: a grid over the head's parameters trains once per fold.
+        The weights in the wheel of the network's name, or others in it by their name; or a weights file that ``hybridfer
+        train`` wrote. For a model of timm ``"hub"``, which downloads its published weights, or the path of a state dict of
+        it. For an ensemble its members, each the name of weights in the wheel or a weights file. None trains the network in
+        `fit`, which needs labels; such a training is remembered on disk by the content of the fold: a grid over the head's
+        parameters trains once per fold.
     layers : str or sequence of str
         Layers to put side by side. Maps are averaged over their area.
     views : {"single", "flip", "ten-crop"}

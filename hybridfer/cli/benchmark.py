@@ -46,7 +46,9 @@ def _jobs(_context: click.Context, _parameter: click.Parameter, value: int | Non
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Report's folder; runs/DATA-TIME by default.")
 @click.option("--overwrite", is_flag=True, help="Replace a report that stands in --out.")
-@click.option("--weights", type=click.Path(), help="A weights file, for a single feature recipe.")
+@click.option(
+    "--weights", type=click.Path(), help="A weights file, or a name of weights in the wheel, for a single feature recipe."
+)
 @click.option("--store", type=click.Path(), help="A feature store, for a single feature recipe.")
 @click.option("--epochs", type=click.IntRange(1), help="The most that networks are trained for, instead of the recipes'.")
 @click.option(

@@ -42,7 +42,9 @@ def _batch_size(_context: click.Context, _parameter: click.Parameter, value: str
     shell_complete=complete_feature,
     help="A feature recipe: its name or its file.",
 )
-@click.option("--weights", type=click.Path(), help="A weights file, instead of the recipe's.")
+@click.option(
+    "--weights", type=click.Path(), help="A weights file, or a name of weights in the wheel, instead of the recipe's."
+)
 @click.option("--store", type=click.Path(), help="The store's folder; by default one named after the recipe and its key.")
 @click.option("--layers", help="Layers to keep, with commas between them, instead of the recipe's.")
 @click.option("--batch-size", default="auto", show_default=True, callback=_batch_size, help="Images a forward pass.")

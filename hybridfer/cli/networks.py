@@ -54,9 +54,9 @@ def networks(
 
 
 def _catalogue(summaries: list[NetworkSummary]) -> Iterator[str]:
-    from ..networks import builtin_networks
+    from ..networks import builtin_weights
 
-    shipped = builtin_networks()
+    shipped = builtin_weights()
     yield f"{'name':<10} {'input':<12} {'classes':>7} {'parameters':>10} {'trainable':>10}  {'weights':<8} layers"
     for summary in summaries:
         weights = "builtin" if summary.name in shipped else "-"

@@ -4,7 +4,7 @@ from .backbones import is_backbone
 from .catalogue import NETWORKS, build_network, check_arguments, find_architecture
 from .device import choose_device, choose_precision
 from .embedder import Embedder
-from .loading import builtin_networks, load_network
+from .loading import builtin_weights, load_network
 from .network import Network, catalogue_network, network_preprocessing, own_network
 from .preprocessing import Preprocessing
 from .pretrained import identified_arguments, pretrained_network
@@ -19,7 +19,7 @@ __all__ = [
     "NetworkSummary",
     "Preprocessing",
     "build_network",
-    "builtin_networks",
+    "builtin_weights",
     "catalogue_network",
     "check_arguments",
     "choose_device",

@@ -37,17 +37,19 @@ def load_network(
     Parameters
     ----------
     network : str, path or torch.nn.Module
-        A name that `list_networks` gives; or ``"timm:"`` and the name of any model of timm; or ``"ensemble"``; or a weights
-        file that ``hybridfer train`` wrote; or your own module, which takes float32 (n, channels, h, w) and returns logits.
+        A name that `list_networks` gives; or ``"timm:"`` and the name of any model of timm; or ``"ensemble"``; or the name
+        of weights in the wheel, which `builtin_weights` lists; or a weights file that ``hybridfer train`` wrote; or your
+        own module, which takes float32 (n, channels, h, w) and returns logits.
     layers : sequence of str, or mapping of str to str
         For your own module: dotted paths of the submodules to offer as layers, or public names for them. The last is also
         called ``"embedding"``, the module's output ``"logits"``.
     weights : "builtin", "hub", path, sequence of names and paths, or None
-        For a name: the weights in the wheel, a weights file, or None for untrained. For a backbone of timm also ``"hub"``,
-        which downloads what was published for it unless it is in the cache, and the path of a state dict of that model: a
-        plain feature extractor then, which knows no classes. For an ensemble: its members, each by the name of weights in
-        the wheel or a weights file; ``"builtin"`` is all of the wheel's. For your own module: None keeps the weights it
-        has, and so does ``"builtin"``; a path loads a weights file, or a ``.pt`` file with a state dict.
+        For a name: ``"builtin"``, the weights of that name in the wheel; the name of others in the wheel; a weights file; or
+        None for untrained. For a backbone of timm also ``"hub"``, which downloads what was published for it unless it is in
+        the cache, and the path of a state dict of that model: a plain feature extractor then, which knows no classes. For an
+        ensemble: its members, each by the name of weights in the wheel or a weights file; ``"builtin"`` is all of the
+        wheel's. For your own module: None keeps the weights it has, and so does ``"builtin"``; a path loads a weights file,
+        or a ``.pt`` file with a state dict.
     preprocessing : Preprocessing, optional
         For your own module, a name with ``weights=None``, or a backbone without a weights file, which brings its own.
     name, classes : str, sequence of str
@@ -76,7 +78,7 @@ def load_network(
     {'1': 16, '2': 16, 'embedding': 16, 'logits': 7}
     """
     if network == ENSEMBLE:
-        return ensemble_network([_member(member) for member in _members(weights)])
+        return ensemble_network([_trained(member) for member in _members(weights)])
     if weights is not None and not isinstance(weights, str | os.PathLike):
         raise RecipeError(f"several weights make an {ENSEMBLE!r}; {network!r} takes those of one network.")
     if isinstance(network, nn.Module):
@@ -88,14 +90,22 @@ def load_network(
         return network_from_weights(network)
     if weights is None:
         return catalogue_network(str(network), preprocessing=preprocessing, n_classes=len(classes) or 7)
-    loaded = _shipped(str(network)) if weights == "builtin" else network_from_weights(weights)
+    if weights == "builtin":
+        return _shipped(str(network))
+    loaded = _trained(weights)
     if loaded.name != str(network):
         raise WeightsError(f"{weights} holds weights of {loaded.name!r}; {network!r} was asked for.")
     return loaded
 
 
-def builtin_networks() -> tuple[str, ...]:
-    """Names of the networks whose trained weights are in the wheel."""
+def builtin_weights() -> tuple[str, ...]:
+    """Names of the weights in the wheel; those of a network's own name are what it is loaded with by default.
+
+    Examples
+    --------
+    >>> "compact" in builtin_weights()
+    True
+    """
     return tuple(sorted(Path(row.name).stem for row in files(SHIPPED).iterdir() if row.name.endswith(".safetensors")))
 
 
@@ -106,18 +116,18 @@ def _is_name(network: str | os.PathLike[str]) -> bool:
 
 def _members(weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None) -> Sequence[str | os.PathLike[str]]:
     if weights == "builtin":
-        return builtin_networks()
+        return builtin_weights()
     if weights is None or isinstance(weights, str | os.PathLike):
         raise RecipeError(f"an {ENSEMBLE} takes a sequence of weights, one of each member; got {weights!r}.")
     return weights
 
 
-def _member(weights: str | os.PathLike[str]) -> Network:
-    return _shipped(str(weights)) if str(weights) in builtin_networks() else network_from_weights(weights)
+def _trained(weights: str | os.PathLike[str]) -> Network:
+    return _shipped(str(weights)) if str(weights) in builtin_weights() else network_from_weights(weights)
 
 
-def _shipped(network: str) -> Network:
-    with as_file(_builtin(network)) as path:
+def _shipped(weights: str) -> Network:
+    with as_file(_builtin(weights)) as path:
         return network_from_weights(path)
 
 
@@ -129,10 +139,10 @@ def _builtin(network: str) -> Traversable:
             "downloads them unless they are in the cache; or a state dict of that model (.pt, .safetensors); or train a "
             "head for it: hybridfer train DATA --features RECIPE."
         )
-    if network not in builtin_networks():
+    if network not in builtin_weights():
         find_architecture(network)
         raise WeightsError(
-            f"There are no weights for {network!r} in the wheel, only for {list(builtin_networks())}. Train it: "
+            f"There are no weights for {network!r} in the wheel, only {list(builtin_weights())}. Train it: "
             f"hybridfer train DATA --network {network} -o {network}.safetensors, and pass that file as weights; "
             "or pass weights=None to train it in fit."
         )

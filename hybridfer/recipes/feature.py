@@ -211,9 +211,10 @@ class FeatureRecipe(RecipeTable):
     network_arguments : dict of str to a number, a string or a truth value
         The network's own arguments; ``hybridfer networks`` and the error about a wrong one name them.
     weights : str, tuple of str, or None
-        ``"builtin"``, the path of a weights file (relative to the recipe's own file), or None to train by ``training``. Of a
-        model of timm also ``"hub"``, which downloads its published weights, or the path of a state dict of its own: nothing
-        is trained then. Of ``network = "ensemble"`` its members: names of weights in the wheel and weights files.
+        ``"builtin"``, the weights of the network's name in the wheel; the name of others in the wheel; the path of a weights
+        file (with a suffix, and relative to the recipe's own file); or None to train by ``training``. Of a model of timm
+        also ``"hub"``, which downloads its published weights, or the path of a state dict of its own: nothing is trained
+        then. Of ``network = "ensemble"`` its members: names of weights in the wheel and weights files.
     layers : tuple of str
         The layers to embed, each once; their columns are put side by side in this order.
     views : {"single", "flip", "ten-crop"}

@@ -32,8 +32,7 @@ def resolve_paths(table: Any, folder: Path) -> None:
     """
     if not isinstance(table, dict):
         return
-    # of several, which are an ensemble, each may be a name
-    _resolve(table, "weights", folder, named=isinstance(table.get("weights"), list))
+    _resolve(table, "weights", folder, named=True)
     _resolve(table.get("network_arguments"), "pretrained", folder, named=False)
     for key in ("start", "teacher"):
         _resolve(table.get("training"), key, folder, named=True)

@@ -10,7 +10,7 @@ from hybridfer.errors import RecipeError, WeightsError
 from hybridfer.networks import (
     Embedder,
     Preprocessing,
-    builtin_networks,
+    builtin_weights,
     catalogue_network,
     load_network,
     own_network,
@@ -134,6 +134,14 @@ def test_a_name_a_path_or_both_find_a_weights_file(tmp_path):
         load_network("compact", weights=path)
 
 
+@pytest.mark.parametrize("name", builtin_weights())
+def test_weights_in_the_wheel_go_by_their_names(name):
+    network = load_network(name)
+    assert load_network(network.name, weights=name).digest == network.digest
+    with pytest.raises(WeightsError, match=f"{name} holds weights of {network.name!r}; 'tiny' was asked for"):
+        load_network("tiny", weights=name)
+
+
 def test_untrained_networks_take_preprocessing_and_classes():
     network = load_network("tiny", weights=None, preprocessing=SMALL, classes=("a", "b"))
     assert network.widths["logits"] == 2
@@ -148,6 +156,6 @@ def test_an_unknown_name_and_an_absent_file_are_told_apart(tmp_path):
 
 
 def test_a_network_without_weights_in_the_wheel_says_how_to_train_it():
-    assert "tiny" not in builtin_networks()
+    assert "tiny" not in builtin_weights()
     with pytest.raises(WeightsError, match="hybridfer train DATA --network tiny"):
         load_network("tiny")

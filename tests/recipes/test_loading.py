@@ -102,8 +102,8 @@ def test_a_start_is_a_name_or_a_file_that_starts_from_the_recipes_folder(start, 
     assert training.start == found.format(folder=tmp_path)
 
 
-@pytest.mark.parametrize("weights", ["builtin", "/elsewhere/w.safetensors"])
-def test_builtin_and_absolute_weights_stay_as_they_are(write, weights):
+@pytest.mark.parametrize("weights", ["builtin", "compact", "/elsewhere/w.safetensors"])
+def test_weights_in_the_wheel_and_absolute_paths_stay_as_they_are(write, weights):
     assert load_recipe("feature", write(f'weights = "{weights}"')).weights == weights
 
 
