@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
+
+from hybridfer.temperature import best_temperature
 
 #: Bins of the calibration error; 15 as in C. Guo et al., "On calibration of modern neural networks", ICML 2017.
 CALIBRATION_BINS = 15
-#: Temperatures between which the best one is looked for.
-TEMPERATURES = (0.05, 20.0)
-#: With fewer validation images no temperature is fitted.
-MIN_IMAGES = 30
-
-# nats an image; a gain below it is rounding
-_NO_GAIN = 1e-9
 
 
 @dataclass(frozen=True)
@@ -164,24 +157,7 @@ def soften(probabilities: NDArray[np.floating], temperature: float) -> NDArray[n
 
 
 def fit_temperature(y: ArrayLike, probabilities: NDArray[np.floating]) -> float | None:
-    """Find the temperature that makes given classes most likely.
-
-    Parameters
-    ----------
-    y : array-like of shape (n,), integers
-        True classes as columns of `probabilities`; of images that the classifier was not fitted on.
-    probabilities : ndarray of shape (n, k)
-        Probabilities of the classes.
-
-    Returns
-    -------
-    float or None
-        None with fewer than 30 images, and where no temperature from 0.05 to 20 is the best: a classifier without a single
-        error can never be sure enough, one that knows nothing never unsure enough.
-
-    References
-    ----------
-    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration of modern neural networks", ICML 2017, section 4.2.
+    """Find the temperature that makes given classes most likely, from probabilities: see `best_temperature`.
 
     Examples
     --------
@@ -191,22 +167,7 @@ def fit_temperature(y: ArrayLike, probabilities: NDArray[np.floating]) -> float 
     >>> round(fit_temperature(right_in_80_of_100, sure), 2)
     3.31
     """
-    y = np.asarray(y)
-    if y.size < MIN_IMAGES:
-        return None
-    logits, rows = _logits(probabilities), np.arange(y.size)
-
-    def loss(log_temperature: float) -> float:
-        return -float(log_softmax(logits / math.exp(log_temperature), axis=1)[rows, y].mean())
-
-    low, high = (math.log(end) for end in TEMPERATURES)
-    # in 1 / T the loss is convex, so that there is one valley and a bounded search finds its bottom
-    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
-    if loss(0.0) - found.fun < _NO_GAIN:
-        return 1.0
-    if min(loss(low), loss(high)) - found.fun < _NO_GAIN:
-        return None
-    return math.exp(found.x)
+    return best_temperature(y, _logits(probabilities))
 
 
 def scale_temperature(

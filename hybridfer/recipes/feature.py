@@ -127,6 +127,9 @@ class TrainingRecipe(RecipeTable):
         The teacher's share of the loss, from 0 to 1.
     temperature : float
         What logits are divided by in the teacher's part of the loss.
+    calibrate : bool
+        At the end, divide the logits by the temperature that fits the validation images: probabilities become honest, no
+        prediction changes.
     random_state : int
         Seed of everything random.
 
@@ -158,6 +161,7 @@ class TrainingRecipe(RecipeTable):
     teacher: Weights | Members | None = None
     distillation: UnitFraction = 0.5
     temperature: Annotated[float, Field(gt=0.0)] = 1.0
+    calibrate: bool = False
     random_state: Seed = 0
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ from ..networks import Embedder, choose_device
 from .ancestry import load_ancestry
 from .balancing import added_counts
 from .batches import DeviceImages
+from .calibrating import calibrated
 from .checkpoint import Resume, restore
 from .construction import TrainingData, build_net, first_network
 from .identity import training_fingerprint, training_recipe
@@ -108,6 +109,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     temperature : float
         With a teacher, what its logits and the network's are divided by in its part of the loss: see
         `hybridfer.training.teaching.divergence`.
+    calibrate : bool
+        At the end, divide the logits by the temperature that fits the validation images: see
+        `hybridfer.training.calibrating.calibrated`. It changes no prediction.
     validation_fraction : float
         Share of the training images held out, stratified, when `fit` is given no validation images. 0 holds out none.
     device, precision : str
@@ -128,9 +132,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         The labels seen in `fit`.
     network_ : Network
         The trained network. Its ``training`` holds the parameters and, beside them, ``train_counts``, the training images of
-        each class, and ``trained_counts``, those of an epoch, where balancing added any; `start` and `teacher` are there by
-        their digests. Images that those have seen are among the ones that the network was trained on, as it has learnt from
-        them.
+        each class, ``trained_counts``, those of an epoch, where balancing added any, and ``fitted_temperature``, where it
+        was calibrated; `start` and `teacher` are there by their digests. Images that those have seen are among the ones that
+        the network was trained on, as it has learnt from them.
     history_ : list of dict
         One entry an epoch: ``train_loss``, ``train_accuracy``, ``valid_loss``, ``valid_accuracy``, ``learning_rate``,
         ``dur`` in seconds. ``train_loss`` is what was minimised, a teacher's part included; with `mixup`, ``train_accuracy``
@@ -176,6 +180,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         teacher: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         distillation: float = 0.5,
         temperature: float = 1.0,
+        calibrate: bool = False,
         validation_fraction: float = 0.1,
         device: str = "auto",
         precision: str = "auto",
@@ -209,6 +214,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         self.teacher = teacher
         self.distillation = distillation
         self.temperature = temperature
+        self.calibrate = calibrate
         self.validation_fraction = validation_fraction
         self.device = device
         self.precision = precision
@@ -325,9 +331,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
                 raise DatasetError(f"validation has the labels {unknown.tolist()}, which y does not have.")
             return (images, labels), (as_images(watched), np.searchsorted(self.classes_, targets))
         if self.validation_fraction == 0:
-            if self.patience is not None or self.schedule == "plateau":
+            if self.patience is not None or self.schedule == "plateau" or self.calibrate:
                 raise RecipeError(
-                    "patience and the plateau schedule need validation images: set validation_fraction above 0."
+                    "patience, the plateau schedule and calibrate need validation images: set validation_fraction above 0."
                 )
             return (images, labels), None
         train, valid = train_test_split(
@@ -366,6 +372,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             trained_on=trained_on,
             watched=watched,
         )
+        if self.calibrate and data.valid is not None:
+            self.network_ = calibrated(self.network_, *data.valid, device=self.device, precision=self.precision)
 
     def _run(self, net: ImageNet, train: DeviceImages) -> None:
         state = dict(net.callbacks_)["checkpoint"].load() if self.resume and self.checkpoint is not None else None

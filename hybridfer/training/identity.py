@@ -23,6 +23,7 @@ LATER: Mapping[str, tuple[str, object]] = {
     "distillation": ("teacher", None),
     "temperature": ("teacher", None),
     "start": ("start", None),
+    "calibrate": ("calibrate", False),
 }
 
 
