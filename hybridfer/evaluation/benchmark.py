@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from hybridfer.audit import AuditReport, audit_dataset
 from hybridfer.datasets import Dataset, read_dataset
 from hybridfer.errors import RecipeError
+from hybridfer.evaluation.chosen import compare_chosen
 from hybridfer.evaluation.embedded import Embedded, embed_splits
 from hybridfer.evaluation.feature_run import FeatureRun
 from hybridfer.evaluation.fitting import Tuning, finish_head
@@ -164,6 +165,7 @@ def run_benchmark(
         rows=rows,
         predictions=said,
         gallery=Gallery.collect(said, rows, test.images, audited, dataset.images),
+        chosen=compare_chosen(test.labels, twins, predictions),
     )
 
 

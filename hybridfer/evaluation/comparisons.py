@@ -12,7 +12,6 @@ from hybridfer.evaluation.prediction import Key
 from hybridfer.evaluation.significance import (
     ALPHA,
     Interval,
-    McNemar,
     holm,
     mcnemar_exact,
     paired_difference_interval,
@@ -20,6 +19,8 @@ from hybridfer.evaluation.significance import (
 
 #: Two rows whose answers are compared: the first less the second.
 Pair = tuple[Key, Key]
+#: Of a pair: points and their interval, images that only the first, and only the second, got right, and the p-value.
+Figures = tuple[float, Interval, int, int, float]
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,33 @@ def row_name(key: Key) -> str:
     return f"{pipeline} on {feature}"
 
 
+def compare_pair(y: NDArray[np.integer], a: NDArray[np.integer], b: NDArray[np.integer]) -> Figures:
+    """Compare what two rows predicted, as yet without a correction for other comparisons.
+
+    Parameters
+    ----------
+    y, a, b : ndarray of shape (n,), integers
+        The true classes, and what the first and the second row predicted; n is at least 1.
+
+    Returns
+    -------
+    tuple
+        Accuracy of the first less that of the second in percentage points, its Newcombe interval, the images that only the
+        first and that only the second got right, and the p-value of the exact two-sided McNemar test.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.array([0, 0, 1, 1])
+    >>> points, _, only_a, only_b, p_value = compare_pair(y, y, 1 - y)
+    >>> points, only_a, only_b, p_value
+    (100.0, 4, 0, 0.125)
+    """
+    test, (low, high) = mcnemar_exact(y, a, b), paired_difference_interval(y, a, b)
+    points = 100 * (test.only_a - test.only_b) / y.size
+    return points, (100 * low, 100 * high), test.only_a, test.only_b, test.p_value
+
+
 def compare_with_softmax_and_best(
     y: NDArray[np.integer], labels: Mapping[Key, NDArray[np.integer]], softmax: Mapping[str, Key]
 ) -> tuple[dict[Key, SoftmaxComparison], dict[Key, BestComparison]]:
@@ -135,13 +163,11 @@ def compare_with_softmax_and_best(
     best = max(labels, key=lambda key: np.count_nonzero(labels[key] == y), default=None)
     references = {key: softmax[key[0]] for key in labels if softmax.get(key[0], key) != key}
     pairs: list[Pair] = [*references.items(), *((key, best) for key in labels if best is not None and key != best)]
-    tests = {pair: mcnemar_exact(y, labels[pair[0]], labels[pair[1]]) for pair in dict.fromkeys(pairs)}
-    corrected = _corrected(tests)
+    compared = {pair: compare_pair(y, labels[pair[0]], labels[pair[1]]) for pair in dict.fromkeys(pairs)}
+    corrected = _corrected(compared)
 
     def figures(pair: Pair) -> tuple[float, Interval, int, int, float, float]:
-        test, (low, high) = tests[pair], paired_difference_interval(y, labels[pair[0]], labels[pair[1]])
-        points = 100 * (test.only_a - test.only_b) / y.size
-        return points, (100 * low, 100 * high), test.only_a, test.only_b, test.p_value, corrected[frozenset(pair)]
+        return *compared[pair], corrected[frozenset(pair)]
 
     return (
         {key: SoftmaxComparison(*figures((key, reference))) for key, reference in references.items()},
@@ -149,7 +175,7 @@ def compare_with_softmax_and_best(
     )
 
 
-def _corrected(tests: Mapping[Pair, McNemar]) -> dict[frozenset[Key], float]:
+def _corrected(compared: Mapping[Pair, Figures]) -> dict[frozenset[Key], float]:
     """Correct p-values for all pairs of rows; the test of a pair is the same from either side."""
-    by_pair = {frozenset(pair): test.p_value for pair, test in tests.items()}
+    by_pair = {frozenset(pair): figures[-1] for pair, figures in compared.items()}
     return dict(zip(by_pair, holm(list(by_pair.values())).tolist(), strict=True))

@@ -13,6 +13,7 @@ from pydantic import InstanceOf
 from hybridfer import json_layout
 from hybridfer.audit.report import AuditReport
 from hybridfer.errors import HybridferError
+from hybridfer.evaluation.chosen import ChosenHead
 from hybridfer.evaluation.environment import Environment
 from hybridfer.evaluation.feature_run import FeatureRun
 from hybridfer.evaluation.gallery import Gallery
@@ -82,6 +83,9 @@ class BenchmarkReport:
         What was said of each test image. It has files of its own and is no part of the JSON.
     gallery : Gallery or None
         The few images that the page shows. It has a file of its own and is no part of the JSON.
+    chosen : ChosenHead or None
+        The head that validation chose against every softmax, from `hybridfer.evaluation.chosen.compare_chosen`; None where
+        there is none, and in reports of before it was told.
 
     Raises
     ------
@@ -101,6 +105,7 @@ class BenchmarkReport:
     format_version: int = FORMAT_VERSION
     predictions: InstanceOf[PredictionTable] | None = field(default=None, compare=False, repr=False)
     gallery: InstanceOf[Gallery] | None = field(default=None, compare=False, repr=False)
+    chosen: ChosenHead | None = None
 
     #: Given from above, as what is evaluated knows nothing of how it is reported; without it a report is printed as a value.
     view: ClassVar[ReportView | None] = None

@@ -142,6 +142,8 @@ class Document:
         What it is about in numbers, and where it came from.
     sections : tuple of Section
         The rest.
+    beside_verdict : Part or None
+        What the reader should know right after the verdict.
     """
 
     kicker: str
@@ -151,6 +153,7 @@ class Document:
     byline: str
     footer: str
     sections: tuple[Section, ...]
+    beside_verdict: Part | None = None
 
     def to_html(self) -> str:
         """Write the page as one file.

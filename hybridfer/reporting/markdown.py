@@ -11,6 +11,7 @@ from hybridfer.evaluation.published import compare_published
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.rows import Row, count_comparisons
 from hybridfer.reporting import markdown_details as details
+from hybridfer.reporting.chosen_words import describe_chosen, outcome, softmax_in_table, with_table
 from hybridfer.reporting.gfm import NONE, escape, section, table
 from hybridfer.reporting.published_table import LEGEND, published_table
 from hybridfer.reporting.shown import about_twins, ordered_rows
@@ -54,15 +55,29 @@ def render_markdown(report: BenchmarkReport) -> str:
 
 
 def _verdict(report: BenchmarkReport) -> str:
-    """The verdict in bold; below it what was compared, what a twin is, and warnings."""
+    """The verdict in bold; below it the head that validation chose, what was compared, what a twin is, and warnings."""
     warnings = [*report.warnings, *(f"{row.name}: {warning}" for row in report.rows for warning in row.warnings)]
     texts = [
         f"**{escape(report.verdict)}**",
+        escape(describe_chosen(report)),
+        _chosen_table(report),
         "Softmax is the answer of a CNN itself; a head is a classifier fitted on what the CNN computes, its features. "
         + about_twins(report),
         "Warnings:\n\n" + "\n".join(f"- {escape(warning)}" for warning in warnings) if warnings else "",
     ]
     return "\n\n".join(text.strip() for text in texts if text)
+
+
+def _chosen_table(report: BenchmarkReport) -> str:
+    """The head that validation chose against each softmax, where there are several."""
+    if report.chosen is None or not with_table(report):
+        return ""
+    lines = [
+        [escape(softmax_in_table(one)), *_comparison(one.points, one.points_interval, one.p_holm), outcome(one)]
+        for one in report.chosen.comparisons
+    ]
+    header = ["against softmax on", "points", "95 %", "p (Holm)", "beyond chance"]
+    return table(header, 1, lines, ends_in_words=True)
 
 
 def _published(report: BenchmarkReport) -> str:

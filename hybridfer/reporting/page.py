@@ -10,9 +10,11 @@ from hybridfer.evaluation import wording
 from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.files import write_aside
-from hybridfer.reporting.document import Document, Drawing
+from hybridfer.reporting.chosen_words import describe_chosen, with_table
+from hybridfer.reporting.document import Document, Drawing, Part
 from hybridfer.reporting.figures import figure_png, figure_svg
 from hybridfer.reporting.figures.style import boxes_untold
+from hybridfer.reporting.page_tables import chosen_table
 from hybridfer.reporting.panels import Panel, report_panels
 from hybridfer.reporting.sections import PageSource, page_sections
 from hybridfer.reporting.shown import about_twins
@@ -134,12 +136,25 @@ def _document(source: PageSource) -> Document:
         kicker="Softmax or hybrid?",
         title=report.dataset.source,
         warnings=(*report.leaks, *report.warnings),
-        # no line ends within an equation
-        verdict=report.verdict.removeprefix(leaks).strip().replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"),
+        verdict=_unbroken(report.verdict.removeprefix(leaks).strip()),
         byline=_byline(report),
         footer=f"Made by hybridfer {report.environment.hybridfer}, {report.created}. The page loads and sends nothing.",
         sections=page_sections(source),
+        beside_verdict=_chosen(report),
     )
+
+
+def _chosen(report: BenchmarkReport) -> Part | None:
+    """The head that validation chose against softmax: in words and, of several, as a table."""
+    if report.chosen is None:
+        return None
+    tables = (chosen_table(report.chosen),) if with_table(report) else ()
+    return Part(text=_unbroken(describe_chosen(report)), tables=tables)
+
+
+def _unbroken(text: str) -> str:
+    """Let no line end within an equation."""
+    return text.replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
 
 
 def _byline(report: BenchmarkReport) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from hybridfer.audit.report import AuditReport, Duplicates, NearDuplicates
 from hybridfer.evaluation import wording
+from hybridfer.evaluation.chosen import ChosenHead
 from hybridfer.evaluation.comparisons import BestComparison, SoftmaxComparison
 from hybridfer.evaluation.feature_run import FeatureRun
 from hybridfer.evaluation.published import PublishedComparison
@@ -15,6 +16,7 @@ from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.twins import Leak
 from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value, points, rate, seconds, share, word
+from hybridfer.reporting.chosen_words import outcome, softmax_in_table
 from hybridfer.reporting.shown import ShownRun, decisive, images_per_second, ordered_rows, part_in_words
 
 
@@ -42,6 +44,16 @@ def results_table(report: BenchmarkReport) -> Table:
         "accuracy of the best row, which was chosen on these very images, so that this column proves nothing about others."
     )
     return Table(caption, tuple(columns), tuple(rows), sortable=True)
+
+
+def chosen_table(chosen: ChosenHead) -> Table:
+    """The head that validation chose against each softmax."""
+    columns = (word("against softmax on"), Column("difference", "points, 95 %"), Column("p", "Holm"), word("beyond chance"))
+    rows = [
+        (Cell(softmax_in_table(one)), *_difference_cells(one, NONE, one.is_better), Cell(outcome(one)))
+        for one in chosen.comparisons
+    ]
+    return Table(f"Accuracy of {chosen.name} less that of each softmax.", columns, tuple(rows))
 
 
 def published_table(lines: Sequence[PublishedComparison], runs: Sequence[str] = ()) -> Table | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
 from hybridfer.evaluation.rows import Row, best_row, count_comparisons
+from hybridfer.reporting.chosen_words import chosen_lines
 from hybridfer.reporting.columns import (
     GAP,
     Column,
@@ -31,7 +32,7 @@ _HARD_SPACE = "\N{NO-BREAK SPACE}"
 
 
 def render_table(report: BenchmarkReport, width: int | None = None, colour: bool | None = None) -> str:
-    """Render the rows of a report as a table, and the verdict below it.
+    """Render the rows of a report as a table, below it the verdict and how the head that validation chose did.
 
     Within a feature recipe softmax comes first, then the heads, the best first. A star marks the best head where it
     beats softmax beyond chance. In a narrow window the less important columns give way.
@@ -59,13 +60,15 @@ def render_table(report: BenchmarkReport, width: int | None = None, colour: bool
     rows = ordered_rows(report)
     name_width = max(len(_NAME), *(len(_row_name(row, starred=False)) for row in rows), 0)
     columns = fit_columns(table_columns(report), rows, width - name_width)
+    alarm = "red" if report.leaks else None
     lines = [
         *_table(report, columns, rows, name_width, width, paint),
         "",
         *(paint(line, dim=True) for line in _legend(report, columns, width)),
         *(paint(line, fg="yellow") for line in _wrapped(_warnings(report, rows), width)),
         "",
-        *(paint(line, bold=True, fg="red" if report.leaks else None) for line in _wrapped([report.verdict], width)),
+        *(paint(line, bold=True, fg=alarm) for line in _wrapped([report.verdict], width)),
+        *(paint(line, fg=alarm) for line in _wrapped(chosen_lines(report), width, hanging="    ")),
     ]
     return "\n".join(lines) + "\n"
 
@@ -180,7 +183,9 @@ def _audit_warning(report: BenchmarkReport) -> list[str]:
     return [f"audit: {', '.join(told)}; see report.md"] if told else []
 
 
-def _wrapped(paragraphs: Sequence[str], width: int) -> list[str]:
-    """Break paragraphs into lines, but no p-value."""
+def _wrapped(paragraphs: Sequence[str], width: int, hanging: str = "") -> list[str]:
+    """Break paragraphs into lines, of which those after the first are indented, but no p-value."""
     bound = [_P_VALUE.sub(lambda found: found.group().replace(" ", _HARD_SPACE), text) for text in paragraphs]
-    return [line.replace(_HARD_SPACE, " ") for text in bound for line in textwrap.wrap(text, width)]
+    return [
+        line.replace(_HARD_SPACE, " ") for text in bound for line in textwrap.wrap(text, width, subsequent_indent=hanging)
+    ]

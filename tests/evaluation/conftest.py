@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from hybridfer.audit.report import AuditReport, Duplicates, Group
+from hybridfer.evaluation.chosen import compare_chosen
 from hybridfer.evaluation.environment import Environment
 from hybridfer.evaluation.feature_run import Epoch
 from hybridfer.evaluation.prediction import Prediction
@@ -97,4 +98,5 @@ def report(predictions, table) -> BenchmarkReport:
         ),
         environment=Environment("0.1.0", "3.11.2", "Linux x86_64, 2 CPU cores", {"numpy": "2.4.6"}),
         predictions=table,
+        chosen=compare_chosen(np.arange(N) % 3, table.twins, predictions),
     )

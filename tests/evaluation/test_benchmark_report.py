@@ -9,6 +9,7 @@ import pytest
 
 from hybridfer.audit.report import AuditReport
 from hybridfer.evaluation.calibration import ReliabilityBin, Temperature
+from hybridfer.evaluation.chosen import ChosenComparison, ChosenHead
 from hybridfer.evaluation.comparisons import BestComparison, SoftmaxComparison
 from hybridfer.evaluation.environment import Environment
 from hybridfer.evaluation.feature_run import Epoch, FeatureRun
@@ -38,6 +39,21 @@ def test_the_json_begins_with_its_version_and_the_verdict(report):
     assert "predictions" not in values
 
 
+def test_what_validation_chose_survives_json_and_may_be_missing(report):
+    assert report.chosen.comparisons
+    assert BenchmarkReport.from_json(report.to_json()).chosen == report.chosen
+    values = json.loads(report.to_json())
+    del values["chosen"]
+    assert BenchmarkReport.from_json(json.dumps(values)) == dataclasses.replace(report, chosen=None)
+
+
+def test_a_broken_comparison_of_the_chosen_head_is_refused_with_its_place(report):
+    values = json.loads(report.to_json())
+    del values["chosen"]["comparisons"][0]["is_own"]
+    with pytest.raises(ReportError, match=r"chosen\.comparisons\.0\.is_own: Field required"):
+        BenchmarkReport.from_json(json.dumps(values))
+
+
 def test_an_unknown_version_is_refused(report):
     text = report.to_json().replace('"format_version": 2', '"format_version": 9', 1)
     with pytest.raises(ReportError, match="format_version must be 1 or 2; got 9"):
@@ -48,6 +64,7 @@ def as_version_1(text: str) -> str:
     """The report as version 1 wrote it."""
     values = json.loads(text)
     values["format_version"] = 1
+    del values["chosen"]
     del values["leaks"], values["audit"], values["dataset"]["read_seconds"], values["dataset"]["dropped_twins"]
     for run in values["features"]:
         for name in ("history", "restored_epoch", "trained_counts", "projection_variance"):
@@ -67,6 +84,7 @@ def test_version_1_is_read_with_nothing_in_place_of_what_it_lacks(report):
     found = BenchmarkReport.from_json(as_version_1(report.to_json()))
     assert found.format_version == 2
     assert found.audit is None
+    assert found.chosen is None
     assert found.features[0].history == ()
     assert found.features[0].weights_origin is None
     assert found.features[0].training_seed is None
@@ -186,6 +204,8 @@ def test_the_time_is_in_utc(report):
         SelectiveCurve,
         SoftmaxComparison,
         BestComparison,
+        ChosenHead,
+        ChosenComparison,
         Temperature,
         SubgroupScores,
         AuditReport,

@@ -142,6 +142,10 @@ def test_two_feature_recipes_are_compared_each_with_its_own_softmax(faces):
         (feature, pipeline) for feature in ("quick", "other") for pipeline in ("softmax", "knn")
     }
     assert report.features[1].n_features > report.features[0].n_features
+    best = max((row for row in report.rows if not row.is_softmax), key=lambda row: row.validation_accuracy)
+    assert (report.chosen.name, report.chosen.n_heads) == (best.name, 2)
+    assert {one.feature for one in report.chosen.comparisons} == {"quick", "other"}
+    assert report.chosen.comparisons[0].points == best.versus_softmax.points
 
 
 def test_a_colour_dataset_stays_in_colour(faces, weights):
@@ -185,6 +189,7 @@ def test_without_the_classes_of_the_dataset_there_is_no_softmax_row(faces, weigh
     renamed = replace(faces, classes=("bird", "cat", "dog"))
     report = run(renamed, weights, [KNN])
     assert [row.pipeline for row in report.rows] == ["knn"]
+    assert report.chosen is None
     assert "no softmax row" in caplog.text
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hybridfer.audit.report import AuditReport
+from hybridfer.evaluation.chosen import compare_chosen
 from hybridfer.evaluation.environment import Environment
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.evaluation.predictions import PredictionTable
@@ -112,6 +113,7 @@ def make_report() -> Callable[..., BenchmarkReport]:
             environment=Environment("0.1.0", "3.11.2", "Linux x86_64, 2 CPU cores", {"numpy": "2.4.6"}),
             created="2025-06-01T12:00:00+00:00",
             predictions=PredictionTable.collect(y, names, digests, twins, predictions, CLASSES),
+            chosen=compare_chosen(y, twins, predictions),
         )
 
     return make

@@ -170,12 +170,13 @@ def test_a_choice_at_the_end_of_its_grid_is_told(make_report):
 
 
 def test_twins_and_heads_are_explained_right_below_the_verdict(text, report, make_report):
-    explained = text.split("\n\n")[2]
+    # between them what validation chose: a paragraph and a table
+    explained = text.split("\n\n")[4]
     twins, n = report.dataset.twins, report.dataset.n_test
     assert "a head is a classifier" in explained
     assert f"Of the {n:,} test images {twins:,} are twins" in explained
     assert f"The twin-free part, which decides, is the other {n - twins:,}." in explained
-    assert "twin" not in render_markdown(make_report(n=100, n_twins=0)).split("\n\n")[2]
+    assert "twin" not in render_markdown(make_report(n=100, n_twins=0)).split("## ")[0]
 
 
 def test_missing_classes_are_warned_of_below_the_verdict(make_report):

@@ -14,6 +14,7 @@ from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.subgroups import SubgroupScores
 from hybridfer.evaluation.twins import Leak
+from hybridfer.reporting.chosen_words import describe_chosen
 from hybridfer.reporting.markdown import render_markdown
 from hybridfer.reporting.page import render_page, write_page
 
@@ -119,6 +120,24 @@ def test_the_verdict_comes_before_everything_else(html, report):
     assert html.index('id="verdict"') < html.index("<nav")
 
 
+def test_what_validation_chose_stands_right_below_the_verdict(make_report):
+    report = make_report(n=300, n_twins=30)
+    html = render_page(report)
+    header = html[html.index('id="verdict"') : html.index('class="byline"')]
+    page = Page(header)
+    # the verdict's element is cut open
+    assert page.texts["p"][0].replace("\N{NO-BREAK SPACE}", " ") == describe_chosen(report)
+    assert page.texts["th"][-2:] == ["compact (its own)", "model_f"]
+    values = [cell["data-value"] for cell in page.all("td") if "data-value" in cell]
+    assert values == [str(value) for one in report.chosen.comparisons for value in (one.points, one.p_holm)]
+
+
+def test_a_single_softmax_needs_no_table_below_the_verdict(html, report):
+    header = Page(html).texts["header"][0].replace("\N{NO-BREAK SPACE}", " ")
+    assert describe_chosen(report) in header
+    assert "<table" not in html[: html.index("</header>")]
+
+
 def test_the_browser_is_told_to_run_this_script_and_style_alone(html):
     (policy,) = (meta["content"] for meta in Page(html).all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
     for tag, directive in (("script", "script-src"), ("style", "style-src")):
@@ -178,6 +197,7 @@ def test_names_of_strangers_are_text(make_report):
     assert html.count("<script>") == html.count("</script>") == 1
     assert html.count("</style>") == 1
     assert page.texts["h1"] == [HOSTILE]
+    assert f"had one head to choose, </style><img src=x onerror=alert(1)> on {HOSTILE} (" in page.texts["header"][0]
     assert all(picture["src"].startswith("data:") for picture in page.all("img"))
 
 
@@ -195,6 +215,7 @@ def test_a_leak_stands_above_the_verdict(make_report):
     assert html.index('class="warning"') < html.index('id="verdict"')
     assert "was trained on 70 of the twin-free test images" in html
     assert "trained on 70" not in html[html.index('id="verdict"') :]
+    assert html.index("Do not trust this either: validation chose ") > html.index('id="verdict"')
 
 
 def test_twins_and_heads_are_explained_where_they_are_first_named(html, report):
@@ -206,7 +227,10 @@ def test_twins_and_heads_are_explained_where_they_are_first_named(html, report):
 
 @pytest.fixture(scope="module")
 def odd(make_report) -> BenchmarkReport:
-    """A report with a class that validation lacks, a choice at the end of its grid, quick heads, and an earlier training."""
+    """A report with a class that validation lacks, a choice at the end of its grid, quick heads, and an earlier training.
+
+    It says nothing of a head that validation chose.
+    """
     report = make_report(n=200, heads=ONE)
     counts = {**report.dataset.counts, "validation": (0, *report.dataset.counts["validation"][1:])}
     changes = {
@@ -217,12 +241,17 @@ def odd(make_report) -> BenchmarkReport:
     told = {"training_seed": 7, "max_epochs": 60, "weights_origin": "earlier run", "leak": Leak(40, 0)}
     run = replace(report.features[0], **told)
     rows = tuple(replace(row, **changes[row.pipeline]) for row in report.rows)
-    return replace(report, features=(run,), rows=rows, dataset=replace(report.dataset, counts=counts), predictions=None)
+    dataset = replace(report.dataset, counts=counts)
+    return replace(report, features=(run,), rows=rows, dataset=dataset, predictions=None, chosen=None)
 
 
 @pytest.fixture(scope="module")
 def odd_html(odd) -> str:
     return render_page(odd)
+
+
+def test_without_a_head_that_validation_chose_the_byline_follows_the_verdict(odd_html):
+    assert odd_html[odd_html.index('id="verdict"') :].split("\n")[1].startswith('<p class="byline">')
 
 
 def test_missing_classes_are_warned_of_above_the_verdict(odd_html):

@@ -6,6 +6,7 @@ import pytest
 from hybridfer.audit.report import AuditReport, Duplicates
 from hybridfer.evaluation.rows import count_comparisons
 from hybridfer.evaluation.twins import Leak
+from hybridfer.reporting.chosen_words import chosen_lines
 from hybridfer.reporting.terminal import render_table
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -55,9 +56,12 @@ def test_the_parts_are_named_with_their_images(report, make_report):
     assert "whole split" not in alone
 
 
-def test_the_verdict_ends_the_table(report):
-    text = render_table(report, width=80, colour=False)
-    assert re.sub(r"\s+", " ", text).strip().endswith(report.verdict)
+def test_the_verdict_stands_below_the_table_and_then_what_validation_chose(report):
+    text = re.sub(r"\s+", " ", render_table(report, width=80, colour=False))
+    chosen = re.sub(r"\s+", " ", " ".join(chosen_lines(report)))
+    assert text.strip().endswith(f"{report.verdict} {chosen}")
+    bare = render_table(replace(report, chosen=None), width=80, colour=False)
+    assert re.sub(r"\s+", " ", bare).strip().endswith(report.verdict)
 
 
 @pytest.mark.parametrize("width", [100, 93, 80, 72, 60])
