@@ -51,6 +51,13 @@ def complete_network(_context: click.Context, _parameter: click.Parameter, incom
     return [CompletionItem(row.name, help=row.source) for row in rows if row.name.startswith(incomplete)]
 
 
+def complete_weights(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Give the names of weights in the wheel that begin so; other words are left to the shell's own completion of files."""
+    from ..networks import builtin_weights
+
+    return _or_files(dict.fromkeys(builtin_weights(), "weights in the wheel"), incomplete)
+
+
 def _or_files(described: dict[str, str], incomplete: str) -> list[CompletionItem]:
     begun = [CompletionItem(name, help=text) for name, text in described.items() if name.startswith(incomplete)]
     return begun or [CompletionItem(incomplete, type="file")]

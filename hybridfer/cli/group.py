@@ -20,6 +20,7 @@ log = logging.getLogger("hybridfer")
 COMMANDS = {
     "audit": "Look for duplicates, leaks, conflicting labels and blank images in DATA.",
     "benchmark": "Compare heads with the softmax of the same CNN.",
+    "card": "Tell what is known of trained weights, as Markdown.",
     "completion": "Print the script that completes commands in a shell.",
     "extract": "Embed every image of DATA into a feature store.",
     "networks": "List the networks of the catalogue.",

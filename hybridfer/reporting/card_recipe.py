@@ -1,0 +1,140 @@
+"""The settings that a network was trained by, from its weights file, as a feature recipe that trains it so again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from hybridfer.errors import RecipeError
+from hybridfer.networks import Network, builtin_weights, is_backbone, load_network
+from hybridfer.recipes import FeatureRecipe, TrainingRecipe
+from hybridfer.recipes.problems import describe_problems
+
+Recipe = TypeVar("Recipe", bound=BaseModel)
+
+# keys that TOML takes without quotes
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def recipe_text(network: Network) -> str:
+    """Write the settings of a training as TOML, those that are not a recipe's defaults.
+
+    Parameters
+    ----------
+    network : Network
+        From a weights file.
+
+    Returns
+    -------
+    str
+        A feature recipe without a name. Weights that the training took from, and are not in the wheel, are there as file
+        names to be replaced; comments at the top say by what.
+
+    Raises
+    ------
+    RecipeError
+        If the settings are none that a recipe of this version can have.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from hybridfer import load_network
+    >>> trained = {"learning_rate": 0.01, "batch_size": 128, "augmentation": {"flip": True}}
+    >>> print(recipe_text(replace(load_network("tiny", weights=None), training=trained)))
+    network = "tiny"
+    <BLANKLINE>
+    [training]
+    learning_rate = 0.01
+    <BLANKLINE>
+    [training.augmentation]
+    flip = true
+    """
+    told = dict(network.training)
+    remarks: list[str] = []
+    for role in ("start", "teacher"):
+        if isinstance(told.get(role), Mapping):
+            told[role], remark = _weights(role, told[role])
+            remarks += remark
+    arguments = told.get("network_arguments") or {}
+    source = str(arguments.get("pretrained", "")) if isinstance(arguments, Mapping) else ""
+    if source.startswith("sha256:"):
+        arguments = {**arguments, "pretrained": "pretrained.safetensors"}
+        remarks.append(f"pretrained.safetensors stands for the state dict of {_value(source)}: put the path of that file")
+    table = {"network": str(told.get("network", network.name)), **_input(told, network)}
+    if arguments:
+        table["network_arguments"] = arguments
+    table["training"] = _training(told, network.classes)
+    _checked(FeatureRecipe, {"name": "card", **table})
+    return "\n".join([*(f"# {remark}" for remark in remarks), *_toml(table)])
+
+
+def _weights(role: str, told: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Name weights that are known by their digest: those of the wheel as they are called, others by a file to be put in."""
+    digest = told.get("digest")
+    for name in builtin_weights():
+        if load_network(name).digest == digest:
+            return name, []
+    name = str(told.get("network"))
+    put = "list those of its members" if name == "ensemble" else "put the path of that file"
+    file = f"{role}.safetensors"
+    return file, [f"{file} stands for the weights of {_value(name)} of the digest {_value(str(digest))}: {put}"]
+
+
+def _input(told: Mapping[str, Any], network: Network) -> dict[str, Any]:
+    """The keys of a recipe that say which images the network takes."""
+    size, default = told.get("image_size"), None if is_backbone(network.name) else 48
+    if isinstance(size, Sequence) and len(set(size)) == 1:
+        size = size[0]
+    table = {} if size is None or size == default else {"image_size": size}
+    return {**table, "colour": True} if told.get("colour") else table
+
+
+def _training(told: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """The table of the training, without what is a default anyway."""
+    fields = {name: told[name] for name in TrainingRecipe.model_fields if told.get(name) is not None}
+    for name in ("class_weight", "balance"):
+        if isinstance(fields.get(name), Mapping):
+            fields[name] = _by_class(fields[name], classes)
+    return _checked(TrainingRecipe, fields).model_dump(mode="json", exclude_defaults=True)
+
+
+def _by_class(values: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """Name classes that a training knew by their position."""
+    if set(values) <= set(classes):
+        return dict(values)
+    names = {str(position): name for position, name in enumerate(classes)}
+    return {names.get(key, key): value for key, value in values.items()}
+
+
+def _checked(model: type[Recipe], table: dict[str, Any]) -> Recipe:
+    """Validate a table, with an error in the recipe's words."""
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise RecipeError("; ".join(describe_problems(error, model, table))) from None
+
+
+def _toml(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Write tables of strings, numbers, truth values and lists of these, line by line."""
+    if path:
+        yield f"[{'.'.join(map(_key, path))}]"
+    for key, value in table.items():
+        if not isinstance(value, Mapping):
+            yield f"{_key(key)} = {_value(value)}"
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield ""
+            yield from _toml(value, (*path, key))
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    """Write a value: TOML's are those of JSON here, but for a character that JSON leaves as it is."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
