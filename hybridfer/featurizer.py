@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -19,15 +19,18 @@ from torch.nn import Module
 from .digest import image_digests
 from .errors import RecipeError
 from .extraction import (
-    MEMORY,
+    Kept,
     MemoryStore,
+    RowSource,
     alone,
     blocks_of,
-    default_store_path,
     embed_missing,
+    in_memory,
     layer_widths,
+    on_disk,
+    on_loan,
     open_store,
-    store_key,
+    row_source,
     with_riding,
 )
 from .image_arrays import as_images
@@ -69,7 +72,9 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         A feature store (a folder whose name ends in ``.store``, or one that is there), or any other folder, in which each
         kind of features gets a store of its own; rows are kept in it for good. It may be one that ``hybridfer extract`` or
         ``benchmark`` wrote by the same weights, layers and views. Without it rows are kept in memory, up to 1 GiB, for as
-        long as the process lives.
+        long as the process lives. An ensemble's rows are made of its members' rows, which are kept in the same folder or in
+        memory, as those of a featurizer of the member alone; beside a single feature store the members' stores in
+        `hybridfer.home.home` are read.
     image_shape : tuple of (h, w) or (h, w, c), optional
         The shape of one flattened row. Without it rows are square grey images.
     image_size : int, optional
@@ -89,7 +94,8 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     network_ : Network
         What embeds.
     embedder_ : Embedder
-        Runs it; ``embedder_.images_embedded`` counts the images that went through the network.
+        Runs it; ``embedder_.images_embedded`` counts the images that went through the network, or through one member of an
+        ensemble or more.
     layers_ : tuple of str
         As asked for, each once.
     n_features_in_ : int
@@ -219,12 +225,12 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, allow_nd=True, reset=False)
         images = as_images(X, self.image_shape)
-        store = self._open_store()
+        store, rows = self._open_store()
         digests = image_digests(images)
         # a store that holds everything is only read: no lock, no right to write
         if store.missing(digests).any():
             with alone(store):
-                embed_missing(blocks_of(images), store, self.embedder_, total=len(images), progress=bool(self.verbose))
+                embed_missing(blocks_of(images), store, rows, total=len(images), progress=bool(self.verbose))
         return store.get(digests) if isinstance(store, MemoryStore) else store.get(digests, self.layers_)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -265,15 +271,17 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
             classifier.set_params(validation_fraction=0)
         return trained_once(classifier, images, y)
 
-    def _open_store(self) -> FeatureStore | MemoryStore:
-        if self.store is None:
-            key = store_key(self.network_, self.embedder_, self.layers_)
-            return MEMORY.open(key, layer_widths(self.network_, self.layers_))
-        path = Path(self.store)
-        # any other folder is a shelf for stores, so that a grid over layers or weights finds each its own
-        if path.suffix != ".store" and not (path / "key.json").exists():
-            path = default_store_path(store_key(self.network_, self.embedder_), self.network_.name, path)
-        return open_store(path, self.network_, self.embedder_, self.layers_)
+    def _open_store(self) -> tuple[FeatureStore | MemoryStore, RowSource]:
+        """Open the store, and say what gives the rows that it lacks."""
+        features = self.network_, self.embedder_, self.layers_
+        shelf: Callable[..., Kept] = in_memory
+        if self.store is not None:
+            path = Path(self.store)
+            if path.suffix == ".store" or (path / "key.json").exists():
+                return open_store(path, *features), row_source(*features, on_loan)
+            # any other folder is a shelf for stores, so that a grid over layers or weights finds each its own
+            shelf = partial(on_disk, root=path)
+        return shelf(*features).store, row_source(*features, shelf)
 
 
 def _check_names(network: object, weights: object) -> None:

@@ -306,6 +306,37 @@ def test_a_store_is_shared_with_an_extraction_of_the_same_features(faces, forwar
     assert sum(forward_passes) == 2 * 60
 
 
+@pytest.mark.parametrize("store", [None, "shelf"])
+@pytest.mark.parametrize("layers", ["embedding", ["logits", "embedding"]])
+def test_an_ensemble_shares_rows_with_featurizers_of_its_members(faces, forward_passes, store, layers):
+    members = [CNNFeaturizer("tiny", weights=path, layers=layers, store=store) for path in (WEIGHTS, OTHER)]
+    both = CNNFeaturizer("ensemble", weights=[WEIGHTS, OTHER], layers=layers, store=store).fit(faces.images)
+    before = members[0].fit_transform(faces.images[:40])
+    features = both.transform(faces.images)
+    np.testing.assert_array_equal(features[:40, -256:-128], before[:, -128:])
+    np.testing.assert_array_equal(members[1].fit_transform(faces.images)[:, -128:], features[:, -128:])
+    members[0].fit_transform(faces.images)
+    assert sum(forward_passes) == 2 * 60
+    assert (both.embedder_.images_embedded, members[1].embedder_.images_embedded) == (60, 0)
+
+
+def test_beside_a_single_store_an_ensemble_reads_what_an_extraction_of_a_member_has_kept(faces, forward_passes, workplace):
+    extract_features(faces, "tiny", weights=WEIGHTS, progress=False)
+    CNNFeaturizer("ensemble", weights=[WEIGHTS, OTHER], store="a.store").fit_transform(faces.images)
+    assert sum(forward_passes) == 2 * 60
+    assert len(list((workplace / "home" / "stores").iterdir())) == 1
+
+
+def test_a_pickle_carries_the_members_of_an_ensemble_once(faces):
+    fitted = CNNFeaturizer("ensemble", weights=[WEIGHTS, OTHER]).fit(faces.images)
+    expected = fitted.transform(faces.images)
+    joblib.dump(fitted, "fitted")
+    weight_bytes = sum(tensor.nbytes for tensor in fitted.network_.module.state_dict().values())
+    assert Path("fitted").stat().st_size < 1.5 * weight_bytes
+    MEMORY.clear()
+    np.testing.assert_allclose(joblib.load("fitted").transform(faces.images), expected, atol=1e-6)
+
+
 def test_a_store_that_reads_other_layers_by_default_gives_those_asked_for(faces, forward_passes):
     extract_features(faces, "tiny", weights=WEIGHTS, layers=["embedding", "logits"], store="a.store", progress=False)
     featurizer = CNNFeaturizer("tiny", weights=WEIGHTS, store="a.store").fit(faces.images)

@@ -45,7 +45,7 @@ def _batch_size(_context: click.Context, _parameter: click.Parameter, value: str
 @click.option(
     "--weights", type=click.Path(), help="A weights file, or a name of weights in the wheel, instead of the recipe's."
 )
-@click.option("--store", type=click.Path(), help="The store's folder; by default one named after the recipe and its key.")
+@click.option("--store", type=click.Path(), help="The store's folder; by default that of its key, whatever its name.")
 @click.option("--layers", help="Layers to keep, with commas between them, instead of the recipe's.")
 @click.option("--batch-size", default="auto", show_default=True, callback=_batch_size, help="Images a forward pass.")
 @json_option

@@ -20,7 +20,17 @@ from hybridfer.evaluation.leaks import NetworkLeaks
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.evaluation.projection import project
 from hybridfer.evaluation.splits import Splits
-from hybridfer.extraction import default_store_path, extract_into, layer_widths, open_store, store_key, with_riding
+from hybridfer.extraction import (
+    default_store_path,
+    extract_into,
+    layer_widths,
+    on_disk,
+    on_loan,
+    open_store,
+    row_source,
+    store_key,
+    with_riding,
+)
 from hybridfer.home import home
 from hybridfer.networks import (
     Embedder,
@@ -106,14 +116,19 @@ def embed_splits(
     precision: str | None = None,
     verbose: int = 1,
 ) -> Embedded:
-    """Train or load a recipe's network, and embed all images with it that the store lacks."""
+    """Train or load a recipe's network, and embed all images with it that the store lacks.
+
+    Of an ensemble those alone that a member's store lacks go through that member.
+    """
     network, seconds, origin = _network(recipe, splits, weights, device, verbose)
     # logits ride along, so that the softmax row comes from the very same pass as the features
     layers = with_riding(recipe.layers)
     embedder = Embedder(network, layers, views=recipe.views, device=device, precision=precision or recipe.precision)
-    path = Path(store) if store is not None else default_store_path(store_key(network, embedder), recipe.name)
+    key = store_key(network, embedder)
+    path = Path(store) if store is not None else default_store_path(key, recipe.name, asked=recipe.layers)
     opened = open_store(path, network, embedder, recipe.layers, without_riding=False)
-    extraction = extract_into(opened, splits.dataset, embedder, progress=bool(verbose))
+    rows = row_source(network, embedder, recipe.layers, on_disk if store is None else on_loan)
+    extraction = extract_into(opened, splits.dataset, rows, progress=bool(verbose))
     digests = {split: splits.digests(split) for split in ("train", "validation", "test")}
     features = {split: opened.get(wanted, recipe.layers) for split, wanted in digests.items()}
     projection, variance = project(features["test"])

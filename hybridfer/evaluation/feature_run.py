@@ -72,7 +72,7 @@ class FeatureRun:
     images_per_second : float or None
         Throughput of the extraction; None where the store held every image.
     forward_passes : int
-        Images that went through the CNN; 0 where the store held every image.
+        Images that went through the CNN, of an ensemble through one member or more; 0 where stores held every image.
     validation_leak : int or None
         Validation images, on which heads are tuned, that the CNN was trained on though they are no copies of train images;
         None where the weights do not say.

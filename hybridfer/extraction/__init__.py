@@ -1,14 +1,17 @@
 """Extraction: images, a network and a store meet, and each distinct image is embedded once."""
 
-from .embedding import alone, blocks_of, embed_missing
+from .embedding import RowSource, alone, blocks_of, embed_missing
 from .extract import Extraction, check_features, extract_features, extract_into, network_of
 from .keys import default_store_path, layer_widths, open_store, store_key, with_riding
+from .members import Kept, in_memory, on_disk, on_loan, row_source
 from .memory import MEMORY, MemoryStore
 
 __all__ = [
     "MEMORY",
     "Extraction",
+    "Kept",
     "MemoryStore",
+    "RowSource",
     "alone",
     "blocks_of",
     "check_features",
@@ -16,9 +19,13 @@ __all__ = [
     "embed_missing",
     "extract_features",
     "extract_into",
+    "in_memory",
     "layer_widths",
     "network_of",
+    "on_disk",
+    "on_loan",
     "open_store",
+    "row_source",
     "store_key",
     "with_riding",
 ]

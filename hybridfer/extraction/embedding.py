@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from ..digest import image_digests
-from ..networks import Embedder
 from ..store import FeatureStore, StoreKey
 from .memory import MemoryStore
 from .progress import Milestones
@@ -41,13 +40,24 @@ class RowStore(Protocol):
         """Keep rows."""
 
 
+class RowSource(Protocol):
+    """What gives rows: an `Embedder`, or what takes its place."""
+
+    @property
+    def images_embedded(self) -> int:
+        """How many images have gone through the network so far."""
+
+    def embed(self, images: NDArray) -> dict[str, NDArray[np.float32]]:
+        """Give for each layer an array (n, d)."""
+
+
 def blocks_of(images: NDArray, size: int = LOT) -> Iterator[NDArray]:
     """Cut an array of images into blocks."""
     return (images[start : start + size] for start in range(0, len(images), size))
 
 
 def embed_missing(
-    blocks: Iterable[NDArray], store: RowStore, embedder: Embedder, *, total: int | None = None, progress: bool = False
+    blocks: Iterable[NDArray], store: RowStore, embedder: RowSource, *, total: int | None = None, progress: bool = False
 ) -> NDArray[np.bytes_]:
     """Send the images whose rows a store lacks through the network, each distinct image once.
 
@@ -60,7 +70,7 @@ def embed_missing(
         Images (n, h, w) or (n, h, w, c), uint8 or float32.
     store : FeatureStore or MemoryStore
         Where rows are looked for and kept.
-    embedder : Embedder
+    embedder : Embedder or what `row_source` gives
         Gives the rows; it may give more layers than the store keeps.
     total : int, optional
         Number of images, for the bar.
@@ -127,7 +137,7 @@ class _Lot:
             self._parts.append((images, digests))
             self.images += len(images)
 
-    def embedded(self, embedder: Embedder, layers: tuple[str, ...]) -> tuple[NDArray[np.bytes_], NDArray[np.float32]]:
+    def embedded(self, embedder: RowSource, layers: tuple[str, ...]) -> tuple[NDArray[np.bytes_], NDArray[np.float32]]:
         """Take the waiting images, up to one lot, through the network."""
         images = np.concatenate([part for part, _ in self._parts])
         digests = np.concatenate([part for _, part in self._parts])

@@ -21,8 +21,9 @@ from ..errors import DatasetError, RecipeError, WeightsError
 from ..networks import Embedder, Network, is_backbone, load_network, network_preprocessing
 from ..recipes import FeatureRecipe, load_recipe
 from ..store import FeatureStore
-from .embedding import alone, blocks_of, embed_missing
+from .embedding import RowSource, alone, blocks_of, embed_missing
 from .keys import default_store_path, open_store, store_key, with_riding
+from .members import on_disk, on_loan, row_source
 
 log = logging.getLogger("hybridfer")
 
@@ -38,7 +39,8 @@ class Extraction:
     images : int
         Images of the dataset.
     embedded : int
-        Images that went through the network: the others were in the store, or are twins of one that went.
+        Images that went through the network: the others were in the store, or are twins of one that went. Of an ensemble
+        those that went through one member or more: the others were in the members' stores.
     seconds : float
         Wall time, decoding and writing included.
     problems : tuple of Problem
@@ -70,7 +72,9 @@ def extract_features(
     """Embed every image of a source into a feature store, computing only what the store lacks.
 
     May be killed at any time: what was sealed stays, and the next call goes on from there. A benchmark of the same recipe
-    finds the same store: the network's ``"logits"``, which its softmax row needs, ride along and are read only by name.
+    finds the same store: the network's ``"logits"``, which its softmax row needs, ride along and are read only by name. Of
+    an ensemble the rows are made of those in its members' own stores, which are filled on the way; only where `store` is
+    given, they are read and left as they are.
 
     Parameters
     ----------
@@ -79,7 +83,8 @@ def extract_features(
     features : str, path, FeatureRecipe or Network
         A recipe: its name, its file, or itself; or a network from `load_network`, whose ``"embedding"`` is taken.
     store : path, optional
-        The store's folder; by default one in `hybridfer.home.home`, named after the recipe and the store's key.
+        The store's folder; by default the one of the store's key in `hybridfer.home.home`, or a new one there, named after
+        the recipe and the key.
     weights : path, optional
         A weights file, instead of the recipe's.
     layers, views, precision : optional
@@ -134,25 +139,26 @@ def extract_features(
         precision=precision or recipe.precision,
         batch_size=batch_size,
     )
-    path = Path(store) if store is not None else default_store_path(store_key(network, embedder), recipe.name)
-    return _extract(open_store(path, network, embedder, asked), images, embedder, progress, start)
+    rows = row_source(network, embedder, asked, on_disk if store is None else on_loan)
+    path = Path(store) if store is not None else default_store_path(store_key(network, embedder), recipe.name, asked=asked)
+    return _extract(open_store(path, network, embedder, asked), images, rows, progress, start)
 
 
 def extract_into(
     store: FeatureStore,
     source: str | os.PathLike[str] | Dataset,
-    embedder: Embedder,
+    embedder: RowSource,
     *,
     on_error: Literal["raise", "skip"] = "raise",
     progress: bool = True,
     **reading: Any,
 ) -> Extraction:
-    """Embed a source into a store that is open; the embedder must give the layers that the store's key names."""
+    """Embed a source into a store that is open; the embedder, or what `row_source` gives, must give its key's layers."""
     start = time.perf_counter()
     return _extract(store, _Reading(source, on_error, reading), embedder, progress, start)
 
 
-def _extract(store: FeatureStore, images: _Reading, embedder: Embedder, progress: bool, start: float) -> Extraction:
+def _extract(store: FeatureStore, images: _Reading, embedder: RowSource, progress: bool, start: float) -> Extraction:
     before = embedder.images_embedded
     with alone(store):
         log.info("%s", _begun(store, images))

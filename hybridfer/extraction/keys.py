@@ -11,7 +11,7 @@ from ..errors import RecipeError
 from ..home import home
 from ..networks import Embedder, Network
 from ..store import FeatureStore, StoreKey
-from ..store.manifest import NAME
+from ..store.manifest import NAME, read_manifest
 
 # what every store on disk keeps beside the layers asked for: a benchmark's softmax row needs it, and it costs a few columns
 RIDING = "logits"
@@ -33,9 +33,11 @@ def store_key(network: Network, embedder: Embedder, layers: Sequence[str] | None
     layers = embedder.layers if layers is None else tuple(layers)
     # of a user's own module, the same name may stand for another submodule
     named = {layer: network.layers[layer] for layer in layers if network.layers[layer] != layer}
+    # an ensemble's members also keep it apart from the stores of those that averaged views after joining them
+    of = f" of {', '.join(member.name for member in network.members)}" if network.members else ""
     return StoreKey(
         weights=network.digest,
-        network=f"{network.name} {json.dumps(named, sort_keys=True)}" if named else network.name,
+        network=f"{network.name}{of} {json.dumps(named, sort_keys=True)}" if named else f"{network.name}{of}",
         preprocessing=network.preprocessing.to_json(),
         layers=layers,
         views=embedder.views,
@@ -43,11 +45,40 @@ def store_key(network: Network, embedder: Embedder, layers: Sequence[str] | None
     )
 
 
-def default_store_path(key: StoreKey, name: str, root: Path | None = None) -> Path:
-    """Name a store so that features of another kind never meet it."""
+def default_store_path(key: StoreKey, name: str, root: Path | None = None, asked: Sequence[str] | None = None) -> Path:
+    """Find the store of a key on a shelf, whatever it is called there, or name a new one.
+
+    Parameters
+    ----------
+    key : StoreKey
+        What the features depend on; features of another kind never meet its store.
+    name : str
+        What a new store is called after. Of several stores of one key the one of this name is taken.
+    root : Path, optional
+        The shelf; by default the one in `hybridfer.home.home`.
+    asked : sequence of str, optional
+        Pass over stores of another name that give other layers where none are named: for who reads without naming them.
+
+    Returns
+    -------
+    Path
+        A folder, which need not be there.
+
+    Raises
+    ------
+    StoreError
+        If a store that would do is damaged.
+    """
+    shelf = root or home() / "stores"
     # a network of a user's own may be called anything
     plain = re.sub(r"[/:\\]", "-", name)
-    return (root or home() / "stores") / f"{plain}-{key.digest[:12]}.store"
+    ending = f"-{key.digest[:12]}.store"
+    own = shelf / f"{plain}{ending}"
+    found = sorted(path.parent for path in shelf.glob(f"*{ending}/{NAME}"))
+    if own in found:
+        return own
+    fitting = (path for path in found if asked is None or read_manifest(path).layers == tuple(asked))
+    return next(fitting, own)
 
 
 def layer_widths(network: Network, layers: Sequence[str]) -> dict[str, int]:

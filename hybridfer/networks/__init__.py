@@ -4,6 +4,7 @@ from .backbones import is_backbone
 from .catalogue import NETWORKS, build_network, check_arguments, find_architecture
 from .device import choose_device, choose_precision
 from .embedder import Embedder
+from .ensemble import join_rows
 from .loading import builtin_weights, load_network
 from .network import Network, catalogue_network, network_preprocessing, own_network
 from .preprocessing import Preprocessing
@@ -27,6 +28,7 @@ __all__ = [
     "find_architecture",
     "identified_arguments",
     "is_backbone",
+    "join_rows",
     "list_networks",
     "load_network",
     "network_preprocessing",

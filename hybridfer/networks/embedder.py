@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -15,6 +15,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from ..errors import RecipeError
 from .device import autocast, choose_device, choose_precision
+from .ensemble import join_rows
 from .folding import fold_batchnorm
 from .network import Network
 
@@ -34,7 +35,8 @@ class Embedder:
     """Runs a network over images, in batches, on one device.
 
     Built once for many batches: the module is copied to the device, its BatchNorms are folded into its convolutions and its
-    weights laid out channels-last.
+    weights laid out channels-last. An ensemble is run by embedders of its members; with several views each member's layers
+    are averaged over them as for that member alone, and joined then.
 
     Parameters
     ----------
@@ -56,7 +58,10 @@ class Embedder:
     Attributes
     ----------
     images_embedded : int
-        How many images have gone through the network so far; views count once.
+        How many images have gone through the network so far; views count once, and so does an image that goes through one
+        member of an ensemble or more.
+    members : tuple of Embedder
+        Of an ensemble those of its members, in their order; empty of any other network.
 
     Examples
     --------
@@ -88,10 +93,13 @@ class Embedder:
         self.batch_size = _check_batch_size(batch_size, self.device, network.preprocessing.image_size)
         self.views = views
         self.images_embedded = 0
+        self.members = tuple(
+            Embedder(member, self.layers, views=views, device=device, precision=precision, batch_size=self.batch_size)
+            for member in network.members
+        )
         self._preprocessing = network.preprocessing
         self._paths = {layer: network.layers[layer] for layer in self.layers}
-        folded = fold_batchnorm(network.module, keep=self._paths.values()).to(self.device)
-        self._module = convert_conv2d_weight_memory_format(folded, torch.channels_last)
+        self._module = network.module if self.members else _laid_out(network.module, self._paths.values(), self.device)
 
     def embed(self, images: NDArray) -> dict[str, NDArray[np.float32]]:
         """Embed images of shape (n, h, w) or (n, h, w, c), uint8 or float in [0, 1].
@@ -111,13 +119,20 @@ class Embedder:
 
     def embed_batch(self, images: NDArray) -> dict[str, torch.Tensor]:
         """Embed one batch; the float32 results stay on the device."""
+        if self.members:
+            rows = join_rows([member.embed_batch(images) for member in self.members])
+        else:
+            rows = self._embed_views(images)
+        self.images_embedded += len(images)
+        return rows
+
+    def _embed_views(self, images: NDArray) -> dict[str, torch.Tensor]:
         with torch.inference_mode(), autocast(self.precision, self.device):
             # joblib hands large arrays to its workers as read-only maps, which torch warns of
             pixels = np.require(images, requirements=["C", "W"])
             batch = self._preprocessing(torch.as_tensor(pixels, device=self.device))
             batch = batch.contiguous(memory_format=torch.channels_last)
             views = [self._forward(view) for view in _views(batch, self.views)]
-        self.images_embedded += len(images)
         if len(views) == 1:
             return views[0]
         return {layer: torch.stack([view[layer] for view in views]).mean(dim=0) for layer in self.layers}
@@ -133,6 +148,12 @@ class Embedder:
                     f"images; got {n_rows}."
                 )
         return {layer: outputs[layer] for layer in self.layers}
+
+
+def _laid_out(module: nn.Module, paths: Iterable[str], device: torch.device) -> nn.Module:
+    """Copy a module to a device, as fast to run as it can be there."""
+    folded = fold_batchnorm(module, keep=paths).to(device)
+    return convert_conv2d_weight_memory_format(folded, torch.channels_last)
 
 
 def _views(batch: torch.Tensor, views: str) -> Iterator[torch.Tensor]:

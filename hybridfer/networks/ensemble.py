@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,7 +18,9 @@ ENSEMBLE = "ensemble"
 
 
 class Ensemble(nn.Module):
-    """Networks that look at the same images.
+    """Networks that look at the same images, as one module: for a teacher, and whoever wants a single forward pass.
+
+    An `Embedder` runs the members one by one instead, and so their rows may come from stores of their own.
 
     Parameters
     ----------
@@ -43,10 +46,9 @@ class Ensemble(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Turn images (n, c, h, w) into the logarithms of the networks' mean probabilities (n, n_classes)."""
         rows = [trunk(images) for trunk in self.trunks]
-        self.embedding(torch.cat(rows, dim=1))
+        self.embedding(_side_by_side(rows))
         logits = [classify(row).float() for classify, row in zip(self.classifiers, rows, strict=True)]
-        chances = torch.stack(logits).log_softmax(dim=2)
-        return self.logits(chances.logsumexp(dim=0) - np.log(len(logits)))
+        return self.logits(_mean_probabilities(logits))
 
 
 def ensemble_network(networks: Sequence[Network]) -> Network:
@@ -83,12 +85,50 @@ def ensemble_network(networks: Sequence[Network]) -> Network:
     return Network(
         name=ENSEMBLE,
         module=Ensemble(networks).eval(),
-        layers={"embedding": "embedding", "logits": "logits"},
+        layers={layer: layer for layer in _JOINED},
         preprocessing=networks[0].preprocessing,
         classes=networks[0].classes,
         trained_on=trained_on.astype(DIGEST),
         watched=_watched(networks, trained_on),
+        members=tuple(networks),
     )
+
+
+def join_rows(rows: Sequence[Mapping[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Make an ensemble's layers of those of its members.
+
+    Parameters
+    ----------
+    rows : sequence of mapping of str to torch.Tensor
+        Of each member, in their order, its ``"embedding"`` (n, d) or its ``"logits"`` (n, n_classes), or both, for the same
+        images. Several views have been averaged already, for each member by itself, as in a store of the member alone.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        The same layers: embeddings side by side, and the logarithms of the members' mean probabilities.
+
+    Examples
+    --------
+    >>> row = {"embedding": torch.ones(1, 2), "logits": torch.zeros(1, 4)}
+    >>> joined = join_rows([row, row])
+    >>> joined["embedding"].shape, joined["logits"].exp()
+    (torch.Size([1, 4]), tensor([[0.2500, 0.2500, 0.2500, 0.2500]]))
+    """
+    return {layer: _JOINED[layer]([row[layer] for row in rows]) for layer in rows[0]}
+
+
+def _side_by_side(embeddings: Sequence[torch.Tensor]) -> torch.Tensor:
+    return torch.cat(list(embeddings), dim=1)
+
+
+def _mean_probabilities(logits: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return logarithms, which take the place of logits."""
+    return torch.stack(list(logits)).log_softmax(dim=2).logsumexp(dim=0) - math.log(len(logits))
+
+
+# how each layer of an ensemble is made of its members' layers of that name
+_JOINED = {"embedding": _side_by_side, "logits": _mean_probabilities}
 
 
 def _check_member(network: Network, first: Network) -> None:

@@ -50,6 +50,8 @@ class Network:
         Sorted digests of the images that weights or choices of training depend on.
     watched : ndarray of shape (m,), dtype "S16", or None
         Those of them that were only watched for validation, never trained on; None where that is not known.
+    members : tuple of Network
+        Of an ensemble the networks that it is made of, in their order; empty of any other.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Network:
     history: tuple[Mapping[str, Any], ...] = ()
     trained_on: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, dtype=DIGEST))
     watched: NDArray[np.bytes_] | None = None
+    members: tuple[Network, ...] = ()
 
     @cached_property
     def digest(self) -> str:

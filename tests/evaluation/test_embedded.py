@@ -11,6 +11,7 @@ from hybridfer.evaluation import embedded
 from hybridfer.evaluation.remembered import find_training
 from hybridfer.extraction import layer_widths, store_key
 from hybridfer.networks import Embedder, Preprocessing, catalogue_network, load_network, save_network
+from hybridfer.networks.ensemble import ensemble_network
 from hybridfer.store import FeatureStore
 
 CLASSES = ("happy", "sad", "surprise")
@@ -58,6 +59,34 @@ def test_a_benchmark_and_an_extraction_share_one_store_whichever_comes_first(fac
     assert run(faces, flip, weights=weights).features[0].forward_passes == 120
     again = extract_features(faces, flip, weights=weights, progress=False)
     assert (again.embedded, again.store.load(split="train")[0].shape) == (0, (84, 128))
+
+
+def test_recipes_that_differ_in_their_names_alone_share_a_store(faces, weights):
+    assert run(faces, TINY, weights=weights).features[0].forward_passes == 120
+    same = TINY.model_copy(update={"name": "same"})
+    assert run(faces, same, weights=weights).features[0].forward_passes == 0
+    assert extract_features(faces, same, weights=weights, progress=False).embedded == 0
+    # a store of its own, as reading it without naming layers gives others
+    wider = TINY.model_copy(update={"name": "wider", "layers": ("embedding", "logits")})
+    assert extract_features(faces, wider, weights=weights, progress=False).store.load()[0].shape == (120, 128 + 3)
+
+
+@pytest.mark.parametrize(("member_at", "passes"), [(0, [120, 120]), (1, [120, 0])], ids=["member first", "ensemble first"])
+def test_a_benchmark_of_an_ensemble_and_a_member_sends_each_image_through_each_network_once(faces, member_at, passes):
+    networks = [replace(catalogue_network("tiny", n_classes=3, random_state=i), classes=CLASSES) for i in range(2)]
+    entered = [[], []]
+    for network, images in zip(networks, entered, strict=True):
+        # the blank image that finds out widths is none of the dataset's
+        network.module.register_forward_pre_hook(
+            lambda _, inputs, images=images: images.extend(image.numpy().tobytes() for image in inputs[0] if image.any())
+        )
+    twice = faces.subset(np.r_[0:120, 0:20])
+    compared = [ensemble_network(networks)]
+    compared.insert(member_at, networks[0])
+    assert [found.forward_passes for found in run(twice, compared).features] == passes
+    for images in entered:
+        assert len(images) == len(set(images)) == 120
+    assert run(twice, networks[1]).features[0].forward_passes == 0
 
 
 def test_train_of_a_shared_store_is_without_the_validation_images_that_a_benchmark_carved(faces, weights):

@@ -14,6 +14,11 @@ from hybridfer.networks.ensemble import ensemble_network
 from hybridfer.recipes import load_recipe
 
 
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HYBRIDFER_HOME", str(tmp_path / "home"))
+
+
 @pytest.fixture
 def members():
     networks = [catalogue_network("tiny"), catalogue_network("compact", random_state=1)]
@@ -41,6 +46,29 @@ def test_embeddings_stand_side_by_side_and_probabilities_are_averaged(members, i
     np.testing.assert_allclose(both["embedding"], np.hstack([row["embedding"] for row in single]), rtol=1e-4, atol=1e-5)
     mean = np.mean([softmax(row["logits"], axis=1) for row in single], axis=0)
     np.testing.assert_allclose(np.exp(both["logits"]), mean, rtol=1e-4)
+
+
+@pytest.mark.parametrize("views", ["flip", "ten-crop"])
+def test_each_member_is_averaged_over_views_before_they_are_joined(members, images, views):
+    alone = [Embedder(network, ["logits", "embedding"], views=views, device="cpu").embed(images) for network in members]
+    both = Embedder(ensemble_network(members), ["logits", "embedding"], views=views, device="cpu").embed(images)
+    np.testing.assert_array_equal(both["embedding"], np.hstack([row["embedding"] for row in alone]))
+    mean = np.mean([softmax(row["logits"], axis=1) for row in alone], axis=0)
+    np.testing.assert_allclose(np.exp(both["logits"]), mean, rtol=1e-5)
+
+
+def test_an_image_that_goes_through_every_member_counts_once(members, images):
+    embedder = Embedder(ensemble_network(members), ["embedding"], views="flip", device="cpu", batch_size=2)
+    embedder.embed(images)
+    assert [member.images_embedded for member in embedder.members] == [5, 5]
+    assert embedder.images_embedded == 5
+
+
+def test_its_module_gives_what_embedding_it_gives(members, images):
+    network = ensemble_network(members)
+    with torch.inference_mode():
+        logits = network.module(torch.from_numpy(images)[:, None] / 255)
+    np.testing.assert_allclose(logits, rows(network, images)["logits"], rtol=1e-4, atol=1e-5)
 
 
 def test_the_members_stay_as_they_were(members, images):

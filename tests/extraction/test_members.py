@@ -1,0 +1,158 @@
+import shutil
+import threading
+
+import numpy as np
+import pytest
+
+from hybridfer import FeatureStore, extract_features, make_faces
+from hybridfer.extraction import embedding
+from hybridfer.networks import Embedder, catalogue_network
+from hybridfer.networks.ensemble import ensemble_network
+
+N = 30
+
+
+@pytest.fixture(autouse=True)
+def small_lots(monkeypatch):
+    monkeypatch.setattr(embedding, "LOT", 8)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return make_faces(N, random_state=3)
+
+
+class Member:
+    """A network that remembers how many images entered it; the blank one that finds out widths is none of them."""
+
+    def __init__(self, random_state):
+        self.network = catalogue_network("tiny", random_state=random_state)
+        self.entered = 0
+        self.fails_at = np.inf
+        self.network.module.register_forward_pre_hook(self.count)
+
+    def count(self, _module, inputs):
+        self.entered += int(inputs[0].flatten(1).any(dim=1).sum())
+        if self.entered >= self.fails_at:
+            raise KeyboardInterrupt
+
+    def __deepcopy__(self, memo):
+        # what runs is a copy of the module, with its hook; both count here
+        return self
+
+
+@pytest.fixture
+def first():
+    return Member(0)
+
+
+@pytest.fixture
+def second():
+    return Member(1)
+
+
+@pytest.fixture
+def pair(first, second):
+    return ensemble_network([first.network, second.network])
+
+
+@pytest.fixture
+def shelf(own_home):
+    return own_home / "stores"
+
+
+def extract(faces, network, **options):
+    return extract_features(faces, network, device="cpu", progress=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("views", "layers"),
+    [
+        ("single", ["embedding"]),
+        ("single", ["logits"]),
+        ("flip", ["logits", "embedding"]),
+        ("ten-crop", ["embedding", "logits"]),
+    ],
+)
+def test_rows_made_of_stored_ones_are_those_of_embedding_the_ensemble(views, layers, pair):
+    faces = make_faces(12, random_state=3)
+    store = extract(faces, pair, views=views, layers=layers).store
+    expected = Embedder(pair, layers, views=views, device="cpu").embed(faces.images)
+    assert sum(store.widths.values()) == sum(pair.widths[layer] for layer in layers)
+    for layer in layers:
+        np.testing.assert_allclose(store.get(faces.digests, layer), expected[layer], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_whichever_is_embedded_first_no_image_enters_a_member_twice(faces, first, second, pair, order):
+    networks = [first.network, second.network, pair]
+    embedded = [extract(faces, networks[place]).embedded for place in order]
+    assert (first.entered, second.entered) == (N, N)
+    found = order.index(2)
+    assert embedded == [N if place < found or (place == found and found < 2) else 0 for place in range(3)]
+
+
+def test_a_member_computes_what_its_store_lacks_and_an_image_counts_where_any_did(faces, first, second, pair):
+    extract(faces.subset(slice(20)), first.network)
+    extract(faces.subset(slice(5, None)), second.network)
+    assert extract(faces.subset(slice(5, 20)), pair).embedded == 0
+    assert extract(faces, pair).embedded == 5 + 10
+    assert (first.entered, second.entered) == (N, N)
+    assert extract(faces, first.network).embedded == 0
+
+
+def test_beside_a_store_of_a_path_of_its_own_stores_of_members_are_read_and_left_as_they_are(
+    faces, first, second, pair, shelf, tmp_path
+):
+    kept = extract(faces.subset(slice(20)), first.network).store.path
+    extraction = extract(faces, pair, store=tmp_path / "pair.store")
+    assert (first.entered, second.entered, extraction.embedded) == (N, N, N)
+    assert list(shelf.iterdir()) == [kept]
+    assert len(FeatureStore(kept)) == 20
+    expected = Embedder(pair, ["embedding"], device="cpu").embed(faces.images)["embedding"]
+    np.testing.assert_allclose(extraction.store.get(faces.digests), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_store_of_another_key_that_lies_in_a_members_place_is_not_read(faces, first, second, pair, shelf, tmp_path):
+    other = extract(faces, second.network).store.path
+    # the place of the first member's store, found by making it
+    place = extract(faces.subset(slice(1)), first.network).store.path
+    shutil.rmtree(place)
+    other.rename(place)
+    store = extract(faces, pair, store=tmp_path / "pair.store").store
+    expected = Embedder(pair, ["embedding"], device="cpu").embed(faces.images)["embedding"]
+    np.testing.assert_allclose(store.get(faces.digests), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_ensembles_store_that_holds_everything_needs_no_others(faces, first, pair, shelf):
+    own = extract(faces, pair).store.path
+    for path in set(shelf.iterdir()) - {own}:
+        shutil.rmtree(path)
+    assert extract(faces, pair).embedded == 0
+    assert list(shelf.iterdir()) == [own]
+    assert first.entered == N
+
+
+def test_what_was_computed_before_an_interruption_is_found_by_the_next_run(faces, first, second, pair):
+    second.fails_at = 10
+    with pytest.raises(KeyboardInterrupt):
+        extract(faces, pair)
+    second.fails_at, second.entered = np.inf, 8
+    assert first.entered == 16
+    assert extract(faces, pair).embedded == N - 8
+    assert (first.entered, second.entered) == (N, N)
+
+
+def test_extractions_of_ensembles_and_members_at_once_wait_for_one_another_and_end(faces, first, second, pair):
+    networks = [pair, ensemble_network([second.network, first.network]), first.network, second.network]
+    threads = [threading.Thread(target=extract, args=(faces, network), daemon=True) for network in networks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not any(thread.is_alive() for thread in threads)
+    assert (first.entered, second.entered) == (N, N)
+
+
+def test_a_store_tells_its_members(faces, pair):
+    assert extract(faces, pair).store.key.network == "ensemble of tiny, tiny"
