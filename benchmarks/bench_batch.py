@@ -19,14 +19,14 @@ import click
 import torch
 
 from hybridfer import make_faces
-from hybridfer.networks import Embedder, builtin_networks, catalogue_network, load_network
+from hybridfer.networks import Embedder, builtin_weights, catalogue_network, load_network
 
 SIZES = (8, 16, 32, 64, 128, 256)
 
 
 def measure(name: str, images: int, rounds: int, device: str) -> dict[int, dict[str, float]]:
     """Median throughput and kernel time of each batch size."""
-    network = load_network(name) if name in builtin_networks() else catalogue_network(name)
+    network = load_network(name) if name in builtin_weights() else catalogue_network(name)
     faces = make_faces(images, random_state=0).images
     embedders = {size: Embedder(network, ["embedding"], device=device, batch_size=size) for size in SIZES}
     rates: dict[int, list[float]] = {size: [] for size in SIZES}

@@ -29,7 +29,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from hybridfer import Dataset, FeatureStore, read_dataset
 from hybridfer.datasets import scan_dataset
 from hybridfer.extraction import extract_into, layer_widths, store_key
-from hybridfer.networks import Embedder, Network, builtin_networks, catalogue_network, load_network
+from hybridfer.networks import Embedder, Network, builtin_weights, catalogue_network, load_network
 from hybridfer.networks.device import autocast
 from hybridfer.networks.folding import fold_batchnorm
 
@@ -86,7 +86,7 @@ def sample(data: str, count: int, folder: Path) -> Path:
 def time_rounds(name: str, archive: Path, rounds: int, batch_size: int | str, folder: Path) -> dict:
     """Images a second of the three, round by round, and what they were measured on."""
     dataset = read_dataset(archive)
-    network = load_network(name) if name in builtin_networks() else catalogue_network(name)
+    network = load_network(name) if name in builtin_weights() else catalogue_network(name)
     embedder = Embedder(network, ["embedding"], batch_size=batch_size)
     bare = BarePass(network, embedder)
     layer_widths(network, embedder.layers)

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from hybridfer import FeatureStore, read_dataset
-from hybridfer.networks import builtin_networks, catalogue_network, save_network
+from hybridfer.networks import builtin_weights, catalogue_network, save_network
 
 EMBEDDED = re.compile(r"([\d,]+) of them through the network")
 
@@ -91,7 +91,7 @@ def prepare(data: str, network: str, folder: Path) -> list[str]:
     columns = {"labels": dataset.labels, "splits": dataset.splits, "names": dataset.names}
     np.savez(folder / "images.npz", images=dataset.images, classes=np.array(dataset.classes), **columns)
     command = ["extract", str(folder / "images.npz"), "-f", network]
-    if network not in builtin_networks():
+    if network not in builtin_weights():
         save_network(catalogue_network(network), folder / "weights.safetensors")
         command += ["--weights", str(folder / "weights.safetensors")]
     return command

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..errors import RecipeError, WeightsError
+from ..suggestion import nearest
 from .backbones import is_backbone
 from .catalogue import NETWORKS, find_architecture
 from .ensemble import ENSEMBLE, ensemble_network
@@ -110,7 +111,7 @@ def builtin_weights() -> tuple[str, ...]:
 
 
 def _is_name(network: str | os.PathLike[str]) -> bool:
-    known = is_backbone(network) or str(network) in NETWORKS
+    known = is_backbone(network) or str(network) in NETWORKS or str(network) in builtin_weights()
     return known or not (Path(network).suffix or Path(network).exists())
 
 
@@ -123,7 +124,15 @@ def _members(weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] 
 
 
 def _trained(weights: str | os.PathLike[str]) -> Network:
-    return _shipped(str(weights)) if str(weights) in builtin_weights() else network_from_weights(weights)
+    """Load weights in the wheel by their name, or a weights file; names come first."""
+    if str(weights) in builtin_weights():
+        return _shipped(str(weights))
+    if not Path(weights).suffix and not Path(weights).exists():
+        raise WeightsError(
+            f"weights must be a name of those in the wheel, {list(builtin_weights())}, or a weights file; got "
+            f"{os.fspath(weights)!r}, which is neither."
+        )
+    return network_from_weights(weights)
 
 
 def _shipped(weights: str) -> Network:
@@ -140,6 +149,9 @@ def _builtin(network: str) -> Traversable:
             "head for it: hybridfer train DATA --features RECIPE."
         )
     if network not in builtin_weights():
+        near = nearest(network, {*builtin_weights(), *NETWORKS})
+        if network not in NETWORKS and near in builtin_weights() and near not in NETWORKS:
+            raise WeightsError(f"There are no weights {network!r} in the wheel. Did you mean {near!r}?")
         find_architecture(network)
         raise WeightsError(
             f"There are no weights for {network!r} in the wheel, only {list(builtin_weights())}. Train it: "

@@ -51,5 +51,6 @@ def _resolved(value: Any, folder: Path, named: bool) -> Any:
         return {**value, "choices": _resolved(value["choices"], folder, named)}
     if not isinstance(value, str) or value in NO_PATHS or value.startswith(MODEL):
         return value
-    # a word without a suffix is the name of weights in the wheel where such names may stand
-    return value if named and not Path(value).suffix else str(folder / value)
+    # a single word without a suffix is the name of weights in the wheel where such names may stand
+    is_name = named and Path(value).name == value and not Path(value).suffix
+    return value if is_name else str(folder / value)

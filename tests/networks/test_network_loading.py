@@ -134,12 +134,38 @@ def test_a_name_a_path_or_both_find_a_weights_file(tmp_path):
         load_network("compact", weights=path)
 
 
-@pytest.mark.parametrize("name", builtin_weights())
-def test_weights_in_the_wheel_go_by_their_names(name):
-    network = load_network(name)
-    assert load_network(network.name, weights=name).digest == network.digest
-    with pytest.raises(WeightsError, match=f"{name} holds weights of {network.name!r}; 'tiny' was asked for"):
-        load_network("tiny", weights=name)
+@pytest.fixture
+def wheel(tmp_path, monkeypatch) -> Path:
+    """A wheel with weights of two names, of one network."""
+    folder = tmp_path / "wheel"
+    folder.mkdir()
+    for seed, name in enumerate(("tiny", "tiny-other")):
+        save_network(catalogue_network("tiny", preprocessing=SMALL, random_state=seed), folder / f"{name}.safetensors")
+    monkeypatch.setattr("hybridfer.networks.loading.files", lambda _package: folder)
+    return folder
+
+
+def test_weights_in_the_wheel_go_by_their_names(wheel):
+    assert builtin_weights() == ("tiny", "tiny-other")
+    for name in builtin_weights():
+        digest = load_network(wheel / f"{name}.safetensors").digest
+        assert load_network(name).digest == load_network("tiny", weights=name).digest == digest
+    assert load_network("tiny").digest != load_network("tiny-other").digest
+    with pytest.raises(WeightsError, match="tiny-other holds weights of 'tiny'; 'compact' was asked for"):
+        load_network("compact", weights="tiny-other")
+
+
+def test_a_file_beside_is_no_reason_to_overlook_a_name_in_the_wheel(wheel, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("tiny-other").mkdir()
+    assert load_network("tiny-other").name == "tiny"
+
+
+def test_a_name_that_is_not_in_the_wheel_is_answered_with_those_that_are(wheel):
+    with pytest.raises(WeightsError, match=r"\['tiny', 'tiny-other'\], or a weights file; got 'tiny-otter'"):
+        load_network("tiny", weights="tiny-otter")
+    with pytest.raises(WeightsError, match="Did you mean 'tiny-other'"):
+        load_network("tiny-otter")
 
 
 def test_untrained_networks_take_preprocessing_and_classes():

@@ -77,7 +77,8 @@ def test_a_file_that_is_no_toml_is_named(tmp_path, content):
 
 
 def test_relative_weights_start_from_the_recipes_folder(write, tmp_path):
-    assert load_recipe("feature", write('weights = "w.safetensors"')).weights == str(tmp_path / "w.safetensors")
+    for name in ("w.safetensors", "runs/mine"):
+        assert load_recipe("feature", write(f'weights = "{name}"')).weights == str(tmp_path / name)
 
 
 @pytest.mark.parametrize(

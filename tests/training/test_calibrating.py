@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from hybridfer import CNNClassifier
+from hybridfer import CNNClassifier, CNNFeaturizer, FeatureRecipe
 from hybridfer.errors import RecipeError
 from hybridfer.networks import Embedder, catalogue_network, load_network
 from hybridfer.temperature import best_temperature
@@ -83,6 +83,17 @@ def test_what_cannot_be_calibrated_is_left_as_it_is_with_a_warning(hazy, caplog)
 def test_without_held_out_images_there_is_nothing_to_fit(quick, hazy):
     with pytest.raises(RecipeError, match="calibrate need validation images"):
         quick(calibrate=True, validation_fraction=0).fit(*hazy)
+
+
+def test_a_featurizer_that_trains_holds_images_out_where_its_recipe_calibrates(hazy):
+    recipe = FeatureRecipe(
+        name="mine", network="tiny", image_size=16, training={"max_epochs": 8, "learning_rate": 0.02, "calibrate": True}
+    )
+    X, y = hazy
+    both = np.concatenate([X, 255 - X]), np.concatenate([y, y])
+    featurizer = CNNFeaturizer("tiny", weights=None, training=recipe, verbose=0).fit(*both)
+    assert featurizer.network_.training["fitted_temperature"] > 0
+    assert len(featurizer.network_.watched) == 48
 
 
 def test_off_it_is_no_part_of_what_a_training_is_known_by(quick):
