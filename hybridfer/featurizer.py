@@ -73,8 +73,8 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         kind of features gets a store of its own; rows are kept in it for good. It may be one that ``hybridfer extract`` or
         ``benchmark`` wrote by the same weights, layers and views. Without it rows are kept in memory, up to 1 GiB, for as
         long as the process lives. An ensemble's rows are made of its members' rows, which are kept in the same folder or in
-        memory, as those of a featurizer of the member alone; beside a single feature store the members' stores in
-        `hybridfer.home.home` are read.
+        memory, as those of a featurizer of the member alone, and so take memory twice, in the members' stores and in its
+        own; beside a single feature store the members' stores in `hybridfer.home.home` are read.
     image_shape : tuple of (h, w) or (h, w, c), optional
         The shape of one flattened row. Without it rows are square grey images.
     image_size : int, optional
@@ -266,7 +266,8 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
                 f"training must be a recipe of {self.network!r}; {recipe.name!r} is one of {recipe.network!r}."
             )
         classifier = recipe_classifier(recipe, device=self.device, verbose=self.verbose, random_state=int(self.random_state))
-        if recipe.training.patience is None and recipe.training.schedule != "plateau":
+        training = recipe.training
+        if training.patience is None and training.schedule != "plateau" and not training.calibrate:
             # nothing would be chosen on images that are held out
             classifier.set_params(validation_fraction=0)
         return trained_once(classifier, images, y)

@@ -130,10 +130,29 @@ def _summary(extraction: Extraction) -> str:
 def _what_next(extraction: Extraction, asked: tuple[str, ...]) -> str:
     """Say how the features are read; layers are named where others were asked for when the store was made."""
     store = extraction.store
-    splits = {split for listing in store.listings() for split in listing.counts()}
-    given = ["split='train'"] if "train" in splits else []
+    # of a benchmark of the same images there are finer splits
+    splits = {split for listing in store.listings() if listing.divides(extraction.listing) for split in listing.splits}
+    split = "train" if "train" in splits else None
+    given = [f"split={split!r}"] if split else []
     given += [f"layers={list(asked)}"] if asked != tuple(store.widths) else []
+    given += _source_given(extraction, split)
     return f"read them with: X, y = hybridfer.FeatureStore({str(store.path)!r}).load({', '.join(given)})"
+
+
+def _source_given(extraction: Extraction, split: str | None) -> list[str]:
+    """Name the dataset where the store remembers others that fit: by its source, or of one source by its digest."""
+    from ..errors import StoreError
+    from ..store.listing import choose_listing
+
+    store, wanted = extraction.store, extraction.listing
+    for source in (None, wanted.source):
+        try:
+            found = choose_listing(store.path, store.listings(), split, source)
+        except StoreError:
+            continue
+        if found.divides(wanted):
+            return [] if source is None else [f"source={source!r}"]
+    return [f"source={wanted.digest[:8]!r}"]
 
 
 def _told(extraction: Extraction) -> dict[str, Any]:

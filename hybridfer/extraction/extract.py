@@ -20,7 +20,7 @@ from ..datasets.read import scan_dataset
 from ..errors import DatasetError, RecipeError, WeightsError
 from ..networks import Embedder, Network, is_backbone, load_network, network_preprocessing
 from ..recipes import FeatureRecipe, load_recipe
-from ..store import FeatureStore
+from ..store import FeatureStore, Listing
 from .embedding import RowSource, alone, blocks_of, embed_missing
 from .keys import default_store_path, open_store, store_key, with_riding
 from .members import on_disk, on_loan, row_source
@@ -43,6 +43,9 @@ class Extraction:
         those that went through one member or more: the others were in the members' stores.
     seconds : float
         Wall time, decoding and writing included.
+    listing : Listing
+        The dataset as the store remembers it. Where the store remembers others too, such as those of another recipe of the
+        same features, ``store.load(source=listing.digest)`` reads this one.
     problems : tuple of Problem
         Images that were skipped.
     """
@@ -51,6 +54,7 @@ class Extraction:
     images: int
     embedded: int
     seconds: float
+    listing: Listing
     problems: tuple[Problem, ...] = ()
 
 
@@ -75,6 +79,9 @@ def extract_features(
     finds the same store: the network's ``"logits"``, which its softmax row needs, ride along and are read only by name. Of
     an ensemble the rows are made of those in its members' own stores, which are filled on the way; only where `store` is
     given, they are read and left as they are.
+
+    Recipes that differ in their names alone share a store. It may then remember several datasets, of which
+    ``extraction.store.load(source=extraction.listing.digest)`` reads the one that was extracted.
 
     Parameters
     ----------
@@ -163,11 +170,10 @@ def _extract(store: FeatureStore, images: _Reading, embedder: RowSource, progres
     with alone(store):
         log.info("%s", _begun(store, images))
         digests = embed_missing(images.blocks(), store, embedder, total=len(images), progress=progress)
-    labels, splits, names = images.columns()
-    store.record(digests, labels, splits, names, images.classes, images.source)
-    return Extraction(
-        store, len(digests), embedder.images_embedded - before, time.perf_counter() - start, tuple(images.problems)
-    )
+    dataset = (digests, *images.columns(), images.classes, images.source)
+    store.record(*dataset)
+    embedded, seconds = embedder.images_embedded - before, time.perf_counter() - start
+    return Extraction(store, len(digests), embedded, seconds, Listing.of(*dataset), tuple(images.problems))
 
 
 def network_of(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None = None) -> Network:

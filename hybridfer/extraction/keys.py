@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..errors import RecipeError
+from ..errors import RecipeError, StoreError
 from ..home import home
 from ..networks import Embedder, Network
 from ..store import FeatureStore, StoreKey
-from ..store.manifest import NAME, read_manifest
+from ..store.manifest import NAME, Manifest, read_manifest
+
+log = logging.getLogger("hybridfer")
 
 # what every store on disk keeps beside the layers asked for: a benchmark's softmax row needs it, and it costs a few columns
 RIDING = "logits"
@@ -62,12 +65,7 @@ def default_store_path(key: StoreKey, name: str, root: Path | None = None, asked
     Returns
     -------
     Path
-        A folder, which need not be there.
-
-    Raises
-    ------
-    StoreError
-        If a store that would do is damaged.
+        A folder, which need not be there. A store of another name whose key.json is damaged is passed over, with a warning.
     """
     shelf = root or home() / "stores"
     # a network of a user's own may be called anything
@@ -77,8 +75,17 @@ def default_store_path(key: StoreKey, name: str, root: Path | None = None, asked
     found = sorted(path.parent for path in shelf.glob(f"*{ending}/{NAME}"))
     if own in found:
         return own
-    fitting = (path for path in found if asked is None or read_manifest(path).layers == tuple(asked))
+    fitting = (path for path, manifest in _readable(found) if asked is None or manifest.layers == tuple(asked))
     return next(fitting, own)
+
+
+def _readable(stores: Sequence[Path]) -> Iterator[tuple[Path, Manifest]]:
+    """Read what stores hold, and pass over those that do not say, as a new one takes their place."""
+    for path in stores:
+        try:
+            yield path, read_manifest(path)
+        except StoreError as error:
+            log.warning("a store is passed over: %s", error)
 
 
 def layer_widths(network: Network, layers: Sequence[str]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,12 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from ..digest import image_digests
+from ..errors import StoreError
 from ..networks import Embedder, Network, join_rows
-from ..store import FeatureStore, StoreKey
+from ..store import FeatureStore
 from ..store.manifest import NAME
-from .embedding import RowSource, alone, embed_missing
+from .embedding import RowSource, alone
 from .keys import default_store_path, layer_widths, open_store, store_key
 from .memory import MEMORY, MemoryStore
+
+log = logging.getLogger("hybridfer")
 
 
 @dataclass(frozen=True)
@@ -26,26 +30,12 @@ class Kept:
 
     store: FeatureStore | MemoryStore
 
-    def store_for(self, digests: NDArray[np.bytes_]) -> FeatureStore | MemoryStore:
-        """Give the store of some images."""
-        return self.store
-
 
 @dataclass(frozen=True)
 class Lent:
     """A member's store that is only read, or none: new rows are used and not kept."""
 
     store: FeatureStore | None
-    key: StoreKey
-    n_features: int
-
-    def store_for(self, digests: NDArray[np.bytes_]) -> MemoryStore:
-        """Copy what is known of some images to where the rest of them may be added."""
-        copy = MemoryStore(self.key, self.n_features)
-        if self.store is not None:
-            known = digests[~self.store.missing(digests)]
-            copy.append(known, self.store.get(known, self.key.layers))
-        return copy
 
 
 # opens the store of a member, of its network, its embedder and the layers that are asked for
@@ -59,13 +49,16 @@ def on_disk(network: Network, embedder: Embedder, asked: Sequence[str], *, root:
 
 
 def on_loan(network: Network, embedder: Embedder, asked: Sequence[str]) -> Lent:
-    """Open a store on the shelf of `hybridfer.home.home` for reading, if it is there."""
+    """Open a store on the shelf of `hybridfer.home.home` for reading, if it is there and sound enough to open."""
     key = store_key(network, embedder)
     path = default_store_path(key, network.name)
-    found = FeatureStore(path) if (path / NAME).exists() else None
+    try:
+        found = FeatureStore(path) if (path / NAME).exists() else None
+    except StoreError as error:
+        log.warning("rows of %s are computed, as its store cannot be read: %s", network.name, error)
+        found = None
     # a path names a key by its first digits alone
-    same = found is not None and found.key == key
-    return Lent(found if same else None, key, sum(layer_widths(network, key.layers).values()))
+    return Lent(found if found is not None and found.key == key else None)
 
 
 def in_memory(network: Network, embedder: Embedder, asked: Sequence[str]) -> Kept:
@@ -90,6 +83,13 @@ def row_source(network: Network, embedder: Embedder, asked: Sequence[str], shelf
     -------
     Embedder or MemberRows
         The embedder itself, or of an ensemble what asks its members' stores first.
+
+    Notes
+    -----
+    A member's store is that of the same layers in the same order, as every key goes by its layers. On disk ``"logits"``
+    ride along: ensembles of ``"embedding"`` and of ``["embedding", "logits"]`` share their members' stores with those of
+    either; one of ``["logits"]`` alone makes stores of logits alone for its members, and does not find the logits in stores
+    that hold embeddings beside them. In memory nothing rides along, and each choice of layers is apart.
     """
     return MemberRows(network, embedder, asked, shelf) if network.members else embedder
 
@@ -119,42 +119,78 @@ class MemberRows:
         return self._embedder.images_embedded
 
     @cached_property
-    def _sources(self) -> list[Kept | Lent]:
+    def _members(self) -> list[_Member]:
         # not before the first image is lacking: beside an ensemble's store that holds everything no others are needed
         pairs = zip(self._network.members, self._embedder.members, strict=True)
-        return [self._shelf(network, embedder, self._asked) for network, embedder in pairs]
+        return [_Member(network, embedder, self._shelf(network, embedder, self._asked)) for network, embedder in pairs]
 
     def embed(self, images: NDArray) -> dict[str, NDArray[np.float32]]:
         """Give the rows of images of shape (n, h, w) or (n, h, w, c), one array (n, d) for each layer."""
         digests = image_digests(images)
-        computed = np.zeros(len(digests), dtype=bool)
-        rows = []
-        for network, embedder, source in zip(self._network.members, self._embedder.members, self._sources, strict=True):
-            store = source.store_for(digests)
-            computed |= _fill(store, images, digests, embedder)
-            rows.append(_by_layer(store, digests, layer_widths(network, store.key.layers)))
-        self._embedder.images_embedded += int(computed.sum())
-        return {layer: features.numpy() for layer, features in join_rows(rows).items()}
+        found = [member.rows(images, digests) for member in self._members]
+        self._embedder.images_embedded += int(np.any([computed for _, computed in found], axis=0).sum())
+        return {layer: features.numpy() for layer, features in join_rows([rows for rows, _ in found]).items()}
 
 
-def _fill(
-    store: FeatureStore | MemoryStore, images: NDArray, digests: NDArray[np.bytes_], embedder: Embedder
-) -> NDArray[np.bool_]:
-    """Compute the rows that a store lacks, and tell which they were."""
-    lacking = store.missing(digests)
-    # a store that holds everything is only read: no lock, no right to write
-    if lacking.any():
-        with alone(store):
-            lacking = store.missing(digests)
-            embed_missing([images], store, embedder)
-    return lacking
+class _Member:
+    """A member of an ensemble: its rows are those that a store holds as they were written, and others it computes."""
 
+    def __init__(self, network: Network, embedder: Embedder, source: Kept | Lent) -> None:
+        self._embedder = embedder
+        self._keeps = isinstance(source, Kept)
+        key = store_key(network, embedder) if source.store is None else source.store.key
+        self._widths = layer_widths(network, key.layers)
+        self._width = sum(self._widths.values())
+        self._store = MemoryStore(key, self._width) if source.store is None else source.store
+        self._told_of_damage = False
 
-def _by_layer(
-    store: FeatureStore | MemoryStore, digests: NDArray[np.bytes_], widths: dict[str, int]
-) -> dict[str, torch.Tensor]:
-    """Read whole rows and cut them into layers."""
-    rows = store.get(digests) if isinstance(store, MemoryStore) else store.get(digests, list(widths))
-    ends = np.cumsum(list(widths.values()))[:-1]
-    parts = np.split(rows, ends, axis=1)
-    return {layer: torch.from_numpy(part) for layer, part in zip(widths, parts, strict=True)}
+    def rows(self, images: NDArray, digests: NDArray[np.bytes_]) -> tuple[dict[str, torch.Tensor], NDArray[np.bool_]]:
+        """Give each layer's rows of some images, and tell for which they were computed."""
+        rows = np.empty((len(images), self._width), dtype=np.float32)
+        computed = self._fill_lacking(images, digests, rows)
+        known = np.flatnonzero(~computed)
+        rows[known], intact = self._stored(digests[known])
+        damaged = known[~intact]
+        if len(damaged):
+            self._tell_of_damage()
+            rows[damaged] = self._embedded(images[damaged])
+            computed[damaged] = True
+        ends = np.cumsum(list(self._widths.values()))[:-1]
+        parts = np.split(rows, ends, axis=1)
+        return {layer: torch.from_numpy(part) for layer, part in zip(self._widths, parts, strict=True)}, computed
+
+    def _fill_lacking(self, images: NDArray, digests: NDArray[np.bytes_], rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Compute the rows that the store lacks, keep them there if it keeps any, and tell which they were."""
+        lacking = self._store.missing(digests)
+        # a store that holds everything is only read: no lock, no right to write
+        if not self._keeps or not lacking.any():
+            rows[lacking] = self._embedded(images[lacking])
+            return lacking
+        with alone(self._store):
+            lacking = self._store.missing(digests)
+            rows[lacking] = self._embedded(images[lacking])
+            self._store.append(digests[lacking], rows[lacking])
+        return lacking
+
+    def _embedded(self, images: NDArray) -> NDArray[np.float32]:
+        if not len(images):
+            return np.empty((0, self._width), dtype=np.float32)
+        features = self._embedder.embed(images)
+        return np.hstack([features[layer] for layer in self._widths])
+
+    def _stored(self, digests: NDArray[np.bytes_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Read whole rows, and say which of them are what was written."""
+        if isinstance(self._store, MemoryStore):
+            return self._store.get(digests), np.ones(len(digests), dtype=bool)
+        return self._store.get_checked(digests)
+
+    def _tell_of_damage(self) -> None:
+        """Warn once of a store: a row that is there already cannot be added, and only its user may move shards aside."""
+        if isinstance(self._store, FeatureStore) and not self._told_of_damage:
+            self._told_of_damage = True
+            log.warning(
+                "rows in %s do not match their checksums; they are computed anew for the ensemble, and the store is left as "
+                "it is. Run: hybridfer store verify %s --quarantine",
+                self._store.path,
+                self._store.path,
+            )

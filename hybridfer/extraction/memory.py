@@ -37,7 +37,8 @@ class MemoryStore:
         self.embedding = Lock()
         self._changing = Lock()
         self._position: dict[bytes, int] = {}
-        self._blocks: list[NDArray[np.float32]] = []
+        # rows beyond those kept await more: their pages take no memory before they are written
+        self._rows = np.empty((0, n_features), dtype=np.float32)
 
     def __len__(self) -> int:
         return len(self._position)
@@ -54,22 +55,29 @@ class MemoryStore:
     def append(self, digests: NDArray[np.bytes_], features: NDArray[np.float32]) -> int:
         """Keep rows of shape (n, n_features); return how many were new."""
         with self._changing:
-            new = []
+            new: dict[bytes, int] = {}
             for row, digest in enumerate(digests.tolist()):
                 if digest not in self._position:
-                    self._position[digest] = len(self._position)
-                    new.append(row)
-            self._blocks.append(features[new])
+                    new.setdefault(digest, row)
+            start, end = len(self), len(self) + len(new)
+            self._reserve(end)
+            self._rows[start:end] = features[list(new.values())]
+            # last of all, so that no digest is known without its row
+            self._position.update(zip(new, range(start, end), strict=True))
         return len(new)
 
     def get(self, digests: NDArray[np.bytes_]) -> NDArray[np.float32]:
         """Return rows of shape (n, n_features) in the order of the digests."""
         with self._changing:
-            if len(self._blocks) > 1:
-                self._blocks = [np.concatenate(self._blocks)]
-            rows = self._blocks[0] if self._blocks else np.empty((0, self.n_features), dtype=np.float32)
             places = [self._position[digest] for digest in digests.tolist()]
-        return rows[np.array(places, dtype=np.intp)]
+            return self._rows[np.array(places, dtype=np.intp)]
+
+    def _reserve(self, n_rows: int) -> None:
+        """Make room for so many rows; twice as much each time, so that a row is moved once or twice in all."""
+        if n_rows > len(self._rows):
+            grown = np.empty((max(n_rows, 2 * len(self._rows)), self.n_features), dtype=np.float32)
+            grown[: len(self._rows)] = self._rows
+            self._rows = grown
 
 
 class MemoryStores:

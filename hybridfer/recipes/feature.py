@@ -55,6 +55,9 @@ class AugmentationRecipe(RecipeTable):
         Largest standard deviation, in pixels (0 to 8), of a Gaussian that half of the images are smoothed by.
     erasing : float
         Probability that a random rectangle is blanked.
+    noise : float
+        Largest standard deviation, as a fraction of the grey range, of Gaussian noise that half of the images get. A teacher
+        sees the images without it.
 
     Examples
     --------
@@ -72,6 +75,7 @@ class AugmentationRecipe(RecipeTable):
     contrast: UnitFraction = 0.0
     blur: Annotated[float, Field(ge=0.0, le=8.0)] = 0.0
     erasing: UnitFraction = 0.0
+    noise: UnitFraction = 0.0
 
 
 class TrainingRecipe(RecipeTable):

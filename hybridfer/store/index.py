@@ -106,6 +106,15 @@ class RowIndex:
                 some = places[start : start + step]
                 _copy(mapped, row_of[some], out, some, columns)
 
+    def checksums(self, positions: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Gather what the rows at `positions`, none of them -1, hashed to when they were written."""
+        shard_of, row_of = self.shard_of[positions], self.row_of[positions]
+        found = np.empty(len(positions), dtype=np.uint64)
+        for number in np.unique(shard_of):
+            places = shard_of == number
+            found[places] = self.shards[number].checksums[row_of[places]]
+        return found
+
 
 def refreshed(index: RowIndex, store: Path, manifest: Manifest) -> RowIndex:
     """Index the shards that are there now, reading only those not met before.

@@ -17,7 +17,7 @@ from hybridfer.store.layout import listings_folder
 from hybridfer.store.listing import Listing, choose_listing, read_listing
 from hybridfer.store.manifest import NAME, read_manifest
 from hybridfer.store.report import ListingInfo, StoreInfo
-from hybridfer.store.shard import SUFFIX, Digests, Features, as_digests, sealed_names
+from hybridfer.store.shard import SUFFIX, Digests, Features, as_digests, row_checksums, sealed_names
 
 # A reader meets a compaction at most a few times in a row.
 ATTEMPTS = 10
@@ -139,6 +139,40 @@ class ReadableStore:
             out = np.empty((len(digests), width), dtype=np.float32)
             index.read(positions, columns, out)
             return out
+
+        return self._despite_compaction(read)
+
+    def get_checked(self, digests: Digests) -> tuple[Features, NDArray[np.bool_]]:
+        """Read whole rows, and say which of them match their checksums.
+
+        `get` leaves that to `verify`. Who writes rows on to another store, which seals them under checksums of its own,
+        needs to know at once: damage would pass for good there ever after.
+
+        Parameters
+        ----------
+        digests : ndarray of shape (n,), dtype "S16"
+            Which images.
+
+        Returns
+        -------
+        rows : ndarray of shape (n, d), dtype float32
+            The columns of all of the key's layers.
+        intact : ndarray of shape (n,), dtype bool
+            False where a row is damaged.
+
+        Raises
+        ------
+        StoreError
+            If a row is missing.
+        """
+        digests = as_digests(digests)
+        columns, width = self._manifest.selection(self.key.layers)
+
+        def read() -> tuple[Features, NDArray[np.bool_]]:
+            index, positions = self._located(digests)
+            rows = np.empty((len(digests), width), dtype=np.float32)
+            index.read(positions, columns, rows)
+            return rows, row_checksums(digests, rows) == index.checksums(positions)
 
         return self._despite_compaction(read)
 

@@ -23,6 +23,7 @@ BOUNDS = {
     "contrast": 1.0,
     "blur": 8.0,
     "erasing": 1.0,
+    "noise": 1.0,
 }
 
 
@@ -54,6 +55,8 @@ class Augmentation:
         resolution do.
     erasing : float
         Probability of painting a rectangle of 2 to 20 % of the area with the image's mean (Zhong et al., 2020).
+    noise : float
+        Add Gaussian noise to half of the images, of a standard deviation of at most this, in units of the pixel range.
 
     Raises
     ------
@@ -78,6 +81,7 @@ class Augmentation:
     contrast: float = 0.0
     blur: float = 0.0
     erasing: float = 0.0
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         for name, bound in BOUNDS.items():
@@ -95,6 +99,10 @@ class Augmentation:
 
     def __call__(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Change a batch (n, c, h, w) of floats in [0, 1]; the shape and range stay."""
+        return self.roughened(self.changed(batch, generator), generator)
+
+    def changed(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Change a batch in every way but for noise."""
         if any((self.rotation, self.shift, self.scale, self.crop, self.shear)):
             batch = self._moved(batch, generator)
         elif self.flip:
@@ -105,6 +113,15 @@ class Augmentation:
         if self.blur:
             batch = self._blurred(batch, generator)
         return self._erased(batch, generator) if self.erasing else batch
+
+    def roughened(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Add noise to a batch."""
+        if not self.noise:
+            return batch
+        # a draw below 0 leaves the image clean
+        deviation = _uniform(len(batch), self.noise, generator, batch).clamp_min(0).view(-1, 1, 1, 1)
+        grain = torch.randn(batch.shape, generator=generator, device=batch.device, dtype=batch.dtype)
+        return (batch + deviation * grain).clamp(0, 1)
 
     def _moved(self, batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Flip, rotate, shift, scale, crop and shear in one resampling, so that an image is blurred once."""

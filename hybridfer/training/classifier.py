@@ -100,9 +100,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         `hybridfer.training.mixing.Mixup`, whose ``alpha`` it is; 0.2 is common. 0 mixes nothing.
     teacher : str, path, sequence of these, or None
         A trained network that the network learns from too: the name of weights in the wheel, a weights file, or several of
-        these, which teach as an ensemble. It sees the very pixels that the network is trained on, after augmentation and
-        mixup (Beyer et al., Knowledge Distillation: A Good Teacher Is Patient and Consistent, CVPR 2022), brought to its own
-        size, and never shrunk by `initial_scale`. It must know all classes, which are found by their names.
+        these, which teach as an ensemble. It sees the very pixels that the network is trained on, after augmentation (but
+        for noise) and mixup (Beyer et al., Knowledge Distillation: A Good Teacher Is Patient and Consistent, CVPR 2022),
+        brought to its own size, and never shrunk by `initial_scale`. It must know all classes, which are found by name.
     distillation : float
         With a teacher, its share of the loss, in [0, 1]; the labels have the rest, with label smoothing and class weights.
         Without one it does nothing, nor does `temperature`.

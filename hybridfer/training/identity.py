@@ -25,6 +25,8 @@ LATER: Mapping[str, tuple[str, object]] = {
     "start": ("start", None),
     "calibrate": ("calibrate", False),
 }
+# the same of the fields of an augmentation, each with its default
+LATER_AUGMENTATION: Mapping[str, object] = {"noise": 0.0}
 
 
 def training_recipe(parameters: Mapping[str, Any], ancestry: Ancestry) -> dict[str, Any]:
@@ -43,6 +45,9 @@ def training_recipe(parameters: Mapping[str, Any], ancestry: Ancestry) -> dict[s
         With files, and other networks' weights, by what they hold instead of their paths.
     """
     recipe = {name: value for name, value in parameters.items() if name not in ASIDE and not _is_off(name, parameters)}
+    for name in ("augmentation", "balance_augmentation"):
+        if isinstance(recipe[name], Mapping):
+            recipe[name] = {field: value for field, value in recipe[name].items() if value != LATER_AUGMENTATION.get(field)}
     for name in ("class_weight", "balance"):
         if isinstance(recipe[name], Mapping):
             recipe[name] = {str(label): value for label, value in recipe[name].items()}

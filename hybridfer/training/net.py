@@ -61,14 +61,19 @@ class TrainedModule(nn.Module):
         return self.logits(self.pixels(images, added))
 
     def pixels(self, images: torch.Tensor, added: torch.Tensor | None = None) -> torch.Tensor:
-        """Turn pixels as they are stored into (n, c, h, w) in [0, 1], of the network's own size; augmented in training."""
+        """Turn pixels as they are stored into (n, c, h, w) in [0, 1], of the network's own size.
+
+        In training they are augmented, but for noise, which a teacher would be misled by.
+        """
         with torch.no_grad():
             pixels = self.preprocessing.resized(images)
             return self._augmented(pixels, added) if self.training else pixels
 
     def logits(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Turn what `pixels` gives into logits: shrunk to the size of a training step, standardised, passed through."""
+        """Turn what `pixels` gives into logits: noisy and shrunk in a training step, standardised, passed through."""
         with torch.no_grad():
+            if self.training and self.augmentation is not None:
+                pixels = self.augmentation.roughened(pixels, self.generator)
             if self.training and self.training_size is not None:
                 pixels = torch.nn.functional.interpolate(pixels, self.training_size, mode="bilinear", antialias=True)
             pixels = self.preprocessing.standardized(pixels).contiguous(memory_format=torch.channels_last)
@@ -76,11 +81,11 @@ class TrainedModule(nn.Module):
             return self.module(pixels).float()
 
     def _augmented(self, pixels: torch.Tensor, added: torch.Tensor | None) -> torch.Tensor:
-        changed = pixels if self.augmentation is None else self.augmentation(pixels, self.generator)
+        changed = pixels if self.augmentation is None else self.augmentation.changed(pixels, self.generator)
         if added is None or self.added_augmentation is None:
             return changed
         # all images are changed both ways: to take the added ones out, the host would have to wait for the device
-        return torch.where(added[:, None, None, None], self.added_augmentation(pixels, self.generator), changed)
+        return torch.where(added[:, None, None, None], self.added_augmentation.changed(pixels, self.generator), changed)
 
 
 class ImageNet(NeuralNet):

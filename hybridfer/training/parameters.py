@@ -46,6 +46,8 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     scale = parameters["initial_scale"]
     if not _is_number(scale) or not 0 < scale <= 1:
         raise RecipeError(f"initial_scale must be a number above 0 and at most 1; got {scale!r}.")
+    if (parameters["balance_augmentation"] or {}).get("noise"):
+        raise RecipeError("noise is added to all images alike: give it in augmentation, not in balance_augmentation.")
     _check_start(parameters)
     _check_teacher(parameters)
     if parameters["precision"] == "fp16":

@@ -51,6 +51,15 @@ def test_layers_that_the_store_gives_only_by_name_are_named_in_the_last_line(run
     assert FeatureStore("a.store").load()[0].shape[1] == 128
 
 
+@pytest.mark.parametrize("sources", [("a.npz", "b.npz"), ("a.npz", "a.npz")], ids=["two sources", "a source that changed"])
+def test_of_several_datasets_in_one_store_the_last_line_reads_the_one_extracted(run, command, sources):
+    for place, source in enumerate(sources):
+        faces = make_faces(20 + 10 * place, random_state=place)
+        np.savez(source, images=faces.images, labels=faces.labels, splits=np.full(len(faces), "train"))
+        told = done(run(command[0], source, *command[2:])).stderr
+        assert len(evaluated(told)[0]) == 20 + 10 * place
+
+
 def test_images_without_a_train_split_are_read_whole(run, weights):
     np.savez("test.npz", images=make_faces(20).images, splits=np.full(20, "test"))
     told = done(run("extract", "test.npz", "-f", "tiny", "--weights", weights, "--store", "b.store")).stderr

@@ -1,7 +1,10 @@
+import logging
+
 import pytest
 
 from hybridfer.extraction import default_store_path
 from hybridfer.store import FeatureStore, StoreKey
+from hybridfer.store.manifest import NAME
 
 KEY = StoreKey("0" * 64, "sums", "{}", ("embedding", "logits"), "single", "fp32")
 OTHER = StoreKey("1" * 64, "sums", "{}", ("embedding", "logits"), "single", "fp32")
@@ -38,3 +41,16 @@ def test_who_names_no_layers_passes_over_a_store_that_gives_others(tmp_path, ask
     stored = made(default_store_path(KEY, "first", tmp_path))
     assert (default_store_path(KEY, "second", tmp_path, asked) == stored) is found
     assert default_store_path(KEY, "first", tmp_path, asked) == stored
+
+
+@pytest.mark.parametrize("asked", [None, ["embedding"]])
+def test_a_store_of_another_name_whose_key_does_not_read_is_passed_over_with_a_warning(tmp_path, asked, caplog):
+    broken, sound = (made(tmp_path / f"{name}-{KEY.digest[:12]}.store") for name in ("first", "second"))
+    (broken / NAME).write_text("{")
+    with caplog.at_level(logging.WARNING, "hybridfer"):
+        assert default_store_path(KEY, "third", tmp_path, asked) == sound
+    assert str(broken) in caplog.text
+    (sound / NAME).write_text("{")
+    assert default_store_path(KEY, "third", tmp_path, asked) == tmp_path / f"third-{KEY.digest[:12]}.store"
+    # under its own name it is for its user to mend
+    assert default_store_path(KEY, "first", tmp_path, asked) == broken

@@ -1,3 +1,4 @@
+import logging
 import shutil
 import threading
 
@@ -5,9 +6,12 @@ import numpy as np
 import pytest
 
 from hybridfer import FeatureStore, extract_features, make_faces
-from hybridfer.extraction import embedding
+from hybridfer.extraction import MEMORY, embedding, in_memory, row_source
 from hybridfer.networks import Embedder, catalogue_network
 from hybridfer.networks.ensemble import ensemble_network
+from hybridfer.store import verify_store
+from hybridfer.store.manifest import NAME
+from hybridfer.store.shard import read_shard
 
 N = 30
 
@@ -63,6 +67,20 @@ def shelf(own_home):
 
 def extract(faces, network, **options):
     return extract_features(faces, network, device="cpu", progress=False, **options)
+
+
+def rows_of(pair, faces):
+    return Embedder(pair, ["embedding"], device="cpu").embed(faces.images)["embedding"]
+
+
+def damage_rows(store, count):
+    """Change a byte in so many of a store's rows, all in different shards."""
+    for path in sorted(store.path.glob("shards/*.h5"))[:count]:
+        content = bytearray(path.read_bytes())
+        # the highest byte of the second row's first number
+        content[read_shard(path, None).offset + read_shard(path, None).row_bytes + 3] ^= 0x11
+        path.write_bytes(content)
+    assert len(verify_store(store.path).problems) == count
 
 
 @pytest.mark.parametrize(
@@ -156,3 +174,53 @@ def test_extractions_of_ensembles_and_members_at_once_wait_for_one_another_and_e
 
 def test_a_store_tells_its_members(faces, pair):
     assert extract(faces, pair).store.key.network == "ensemble of tiny, tiny"
+
+
+@pytest.mark.parametrize("place", [None, "pair.store"], ids=["on the shelf", "elsewhere"])
+def test_damaged_rows_of_a_member_are_computed_anew_and_its_store_is_named(place, faces, first, pair, tmp_path, caplog):
+    member = extract(faces, first.network).store
+    damage_rows(member, 2)
+    with caplog.at_level(logging.WARNING, "hybridfer"):
+        extraction = extract(faces, pair, store=place and tmp_path / place)
+    assert first.entered == N + 2
+    np.testing.assert_allclose(extraction.store.get(faces.digests), rows_of(pair, faces), rtol=1e-4, atol=1e-5)
+    assert verify_store(extraction.store.path).ok
+    (told,) = caplog.messages
+    assert f"hybridfer store verify {member.path} --quarantine" in told
+
+
+def test_after_a_quarantine_the_ensemble_fills_its_members_store_again(faces, first, pair):
+    member = extract(faces, first.network).store
+    damage_rows(member, 1)
+    verify_store(member.path, quarantine=True)
+    extract(faces, pair)
+    assert verify_store(member.path).ok
+    assert not FeatureStore(member.path).missing(faces.digests).any()
+    assert first.entered == N + 8
+
+
+def shorten(store):
+    shard = next(store.glob("shards/*.h5"))
+    shard.write_bytes(shard.read_bytes()[:-100])
+
+
+def break_key(store):
+    (store / NAME).write_text("{")
+
+
+@pytest.mark.parametrize("harm", [shorten, break_key])
+def test_a_members_store_that_does_not_open_is_not_needed_elsewhere(harm, faces, first, pair, tmp_path, caplog):
+    member = extract(faces, first.network).store.path
+    harm(member)
+    extraction = extract(faces, pair, store=tmp_path / "pair.store")
+    np.testing.assert_allclose(extraction.store.get(faces.digests), rows_of(pair, faces), rtol=1e-4, atol=1e-5)
+    assert any(record.levelno == logging.WARNING and str(member) in record.getMessage() for record in caplog.records)
+
+
+def test_rows_computed_in_memory_are_found_by_featurizers_of_members_and_kept_there(faces, first, second, pair):
+    MEMORY.clear()
+    embedder = Embedder(pair, ["embedding"], device="cpu")
+    rows = row_source(pair, embedder, ["embedding"], in_memory)
+    again = row_source(pair, embedder, ["embedding"], in_memory)
+    np.testing.assert_array_equal(rows.embed(faces.images)["embedding"], again.embed(faces.images)["embedding"])
+    assert (first.entered, second.entered, again.images_embedded) == (N, N, N)

@@ -1,4 +1,5 @@
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -73,3 +74,25 @@ def test_bytes_are_those_of_the_features(width):
     store = MemoryStore(key("a"), width)
     store.append(digests(0, 6), np.zeros((6, width), dtype=np.float32))
     assert store.nbytes == 6 * width * 4
+
+
+def test_rows_that_come_lot_by_lot_are_seldom_moved():
+    store, moved = MemoryStore(key("a"), 64), 0
+    store.append(digests(0, 4096), np.zeros((4096, 64), dtype=np.float32))
+    tracemalloc.start()
+    try:
+        for start in range(4096, 8000, 64):
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            store.append(digests(start, start + 64), np.zeros((64, 64), dtype=np.float32))
+            store.get(digests(start, start + 64))
+            moved += tracemalloc.get_traced_memory()[1] - before > store.nbytes // 2
+    finally:
+        tracemalloc.stop()
+    assert moved == 1
+
+
+def test_an_image_that_comes_twice_in_one_lot_is_kept_once():
+    store = MemoryStore(key("a"), 1)
+    assert store.append(digests(0, 4)[[0, 1, 0, 2]], rows(0, 4)) == 3
+    assert store.get(digests(0, 3))[:, 0].tolist() == [0, 1, 3]

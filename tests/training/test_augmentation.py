@@ -7,7 +7,7 @@ from hybridfer.errors import RecipeError
 from hybridfer.training import Augmentation
 
 EVERYTHING = Augmentation(
-    flip=True, rotation=15, shift=0.1, scale=0.1, shear=0.1, brightness=0.2, contrast=0.3, blur=1, erasing=0.5
+    flip=True, rotation=15, shift=0.1, scale=0.1, shear=0.1, brightness=0.2, contrast=0.3, blur=1, erasing=0.5, noise=0.1
 )
 
 
@@ -183,6 +183,25 @@ def test_a_blur_smooths_half_of_the_images_and_keeps_their_mean():
     offsets = torch.arange(-8, 9, dtype=torch.float32)
     spread = (blurred[:, 0].sum(dim=1) * offsets**2).sum(dim=1).sqrt()
     assert 1.3 < spread.max() <= 1.5
+
+
+def test_noise_of_every_deviation_up_to_the_largest_is_added_to_half_of_the_images():
+    grey = torch.full((400, 1, 32, 32), 0.5)
+    noisy = Augmentation(noise=0.1)(grey, seeded())
+    deviations = noisy.std(dim=(1, 2, 3))
+    clean = (deviations == 0).float().mean()
+    assert 0.4 < clean < 0.6
+    assert 0.09 < deviations.max() < 0.11
+    assert 0.04 < deviations[deviations > 0].mean() < 0.06
+    assert (noisy.mean(dim=(1, 2, 3)) - 0.5).abs().max() < 0.02
+
+
+def test_noise_comes_last_and_can_be_left_for_later():
+    augmentation = Augmentation(flip=True, erasing=0.5, noise=0.1)
+    generator, together = seeded(), augmentation(noise(8), seeded())
+    changed = augmentation.changed(noise(8), generator)
+    torch.testing.assert_close(augmentation.roughened(changed, generator), together)
+    torch.testing.assert_close(changed, Augmentation(flip=True, erasing=0.5)(noise(8), seeded()))
 
 
 def test_each_channel_of_an_image_is_blurred_alike():

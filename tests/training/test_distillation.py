@@ -13,7 +13,7 @@ from hybridfer import make_faces
 from hybridfer.digest import image_digests
 from hybridfer.errors import DatasetError, RecipeError, WeightsError
 from hybridfer.networks import Preprocessing, catalogue_network, load_network, save_network
-from hybridfer.training import remembered_path, train_network
+from hybridfer.training import Augmentation, remembered_path, train_network
 from hybridfer.training.net import TrainedModule
 from hybridfer.training.teaching import Teacher, divergence
 
@@ -95,6 +95,28 @@ def test_the_loss_is_that_of_labels_and_teacher_by_their_shares(shades, teacher,
     labels = labels_of(torch.cat(seen["student"]), X, y)
     hard = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=0.1)
     assert classifier.history_[0]["train_loss"] == pytest.approx(float(0.75 * hard + 0.25 * 9 * kl), rel=1e-4)
+
+
+def test_a_teacher_sees_images_without_the_noise_that_the_network_sees(shades, teacher, quick, seen, monkeypatch):
+    clean = []
+
+    def drown(_augmentation, batch, _generator):
+        clean.append(batch)
+        return torch.rand(batch.shape)
+
+    monkeypatch.setattr(Augmentation, "roughened", drown)
+    settings = {"augmentation": {"noise": 0.1}, "max_epochs": 1}
+    student = quick(**settings, teacher=teacher).fit(*shades)
+    # in every training step, and never in validation
+    assert len(clean) == len(seen["teacher"]) > 0
+    assert all(torch.equal(*pair) for pair in zip(clean, seen["teacher"], strict=True))
+    assert student.score(*shades) < 0.9
+
+
+def test_no_noise_is_no_part_of_what_a_training_is_known_by(quick):
+    plain = quick(augmentation={"flip": True}).recipe
+    assert quick(augmentation={"flip": True, "noise": 0.0}).recipe == plain
+    assert quick(augmentation={"flip": True, "noise": 0.1}).recipe != plain
 
 
 def labels_of(pixels: torch.Tensor, X: np.ndarray, y: np.ndarray) -> torch.Tensor:

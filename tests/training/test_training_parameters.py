@@ -30,6 +30,11 @@ from hybridfer.errors import DatasetError, RecipeError
         ({"image_size": (16, 16, 1)}, "image_size must be an integer or"),
         ({"augmentation": {"mirror": True}}, "augmentation must have fields among"),
         ({"augmentation": {"scale": 2}}, "scale of the augmentation"),
+        ({"augmentation": {"noise": -0.1}}, "noise of the augmentation"),
+        (
+            {"balance": {0: 3}, "balance_augmentation": {"noise": 0.1}},
+            "give it in augmentation, not in balance_augmentation",
+        ),
         ({"class_weight": "even"}, "class_weight must be 'balanced'"),
         ({"class_weight": {0: 1.0, 9: 2.0}}, r"class_weight names \[9\]; the classes are \[0, "),
         ({"class_weight": {0: 0.0}}, "class_weight of 0 must be a number above 0"),
