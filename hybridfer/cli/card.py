@@ -57,6 +57,7 @@ def card(
     if features is not None and report is None:
         raise click.UsageError("--features names a recipe of a report; give --report too.")
     if output is not None:
+        _check_not_read(output, Path(weights), notes, None if report is None else _report_file(report))
         if output.exists() and not overwrite:
             raise HybridferError(f"{output} exists already. Choose another name, or replace it with --overwrite.")
         check_writable(output.parent)
@@ -70,18 +71,33 @@ def card(
     click.echo(f"{output} is the card of {weights}", err=True)
 
 
+def _check_not_read(output: Path, *paths: Path | None) -> None:
+    """Refuse to write the card over a file that it is made of."""
+    for path in paths:
+        if path is not None and path.exists() and output.exists() and output.samefile(path):
+            raise HybridferError(f"The card is made of {path}, and cannot replace it. Choose another name than {output}.")
+
+
+def _report_file(path: Path) -> Path:
+    """Find a report by its folder or its own path."""
+    from ..evaluation.report import JSON_NAME
+
+    return path / JSON_NAME if path.is_dir() else path
+
+
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        # editors of Windows begin a file with a byte order mark
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise HybridferError(f"{path} must be a text file in UTF-8; it is none ({error}).") from error
 
 
 def _read(path: Path) -> BenchmarkReport:
     """Read a report alone, without its predictions and images, by its folder or its own path."""
-    from ..evaluation.report import JSON_NAME, BenchmarkReport, ReportError
+    from ..evaluation.report import BenchmarkReport, ReportError
 
-    path = path / JSON_NAME if path.is_dir() else path
+    path = _report_file(path)
     if not path.is_file():
         raise HybridferError(
             f"There is no report {path}. Name a folder that hybridfer benchmark --out wrote, or a report.json."

@@ -148,6 +148,8 @@ class FeatureRun:
 def read_history(history: Sequence[Mapping[str, Any]]) -> tuple[Epoch, ...]:
     """Take over the history of a network; numbers that are missing or not finite are None.
 
+    An epoch without a whole number of its own has that of its place.
+
     Parameters
     ----------
     history : sequence of mapping
@@ -162,18 +164,7 @@ def read_history(history: Sequence[Mapping[str, Any]]) -> tuple[Epoch, ...]:
     >>> read_history([{"epoch": 1, "train_loss": 1.9, "dur": 2.5, "valid_loss": float("nan")}])[0].seconds
     2.5
     """
-    return tuple(
-        Epoch(
-            epoch=int(told.get("epoch", number)),
-            train_loss=_number(told.get("train_loss")),
-            train_accuracy=_number(told.get("train_accuracy")),
-            valid_loss=_number(told.get("valid_loss")),
-            valid_accuracy=_number(told.get("valid_accuracy")),
-            learning_rate=_number(told.get("learning_rate")),
-            seconds=_number(told.get("dur")),
-        )
-        for number, told in enumerate(history, start=1)
-    )
+    return tuple(_epoch(told, number) for number, told in enumerate(history, start=1))
 
 
 def find_restored_epoch(history: Sequence[Epoch], training: Mapping[str, Any]) -> int | None:
@@ -230,11 +221,56 @@ def order_trained_counts(
     >>> order_trained_counts({"trained_counts": [400, 300]}, ["sad", "happy"], ["happy", "sad"])
     (300, 400)
     """
-    counts = training.get("trained_counts")
-    if counts is None or len(counts) != len(network_classes) or not set(classes) <= set(network_classes):
+    by_class = read_counts(training, "trained_counts", network_classes)
+    if not by_class or not set(classes) <= set(network_classes):
         return None
-    by_class = dict(zip(network_classes, counts, strict=True))
-    return tuple(int(by_class[name]) for name in classes)
+    return tuple(by_class[name] for name in classes)
+
+
+def read_counts(training: Mapping[str, Any], name: str, classes: Sequence[str]) -> dict[str, int]:
+    """Give the images of each class that a training was recorded to have.
+
+    Parameters
+    ----------
+    training : mapping of str to object
+        As in `hybridfer.networks.Network.training`.
+    name : {"train_counts", "trained_counts"}
+        Before balancing, or an epoch after it.
+    classes : sequence of str
+        The network's, in the order of these counts.
+
+    Returns
+    -------
+    dict of str to int
+        Empty where nothing was recorded, or no whole number for each class.
+
+    Examples
+    --------
+    >>> read_counts({"train_counts": [400, 300]}, "train_counts", ["happy", "sad"])
+    {'happy': 400, 'sad': 300}
+    >>> read_counts({"train_counts": ["many", 300]}, "train_counts", ["happy", "sad"])
+    {}
+    """
+    told = training.get(name)
+    counts = [_whole(count) for count in told] if isinstance(told, list | tuple) else []
+    if len(counts) != len(classes):
+        return {}
+    by_class = {label: count for label, count in zip(classes, counts, strict=True) if count is not None}
+    return by_class if len(by_class) == len(classes) else {}
+
+
+def _epoch(told: Mapping[str, Any], place: int) -> Epoch:
+    """An epoch as it was recorded."""
+    number = _whole(told.get("epoch"))
+    return Epoch(
+        epoch=place if number is None else number,
+        train_loss=_number(told.get("train_loss")),
+        train_accuracy=_number(told.get("train_accuracy")),
+        valid_loss=_number(told.get("valid_loss")),
+        valid_accuracy=_number(told.get("valid_accuracy")),
+        learning_rate=_number(told.get("learning_rate")),
+        seconds=_number(told.get("dur")),
+    )
 
 
 def _number(value: Any) -> float | None:

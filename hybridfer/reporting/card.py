@@ -23,11 +23,13 @@ from hybridfer.networks.weights import network_from_weights
 from hybridfer.recipes import list_recipes
 from hybridfer.reporting.card_scores import NOT_COMPARED, leak_warning, score_parts, select_runs
 from hybridfer.reporting.card_training import training_facts, training_part
-from hybridfer.reporting.gfm import escape, section
+from hybridfer.reporting.gfm import escape, fence, section
 from hybridfer.suggestion import suggest
 
 # safetensors' names of the formats that weights are stored in
 _FORMATS = {"F32": "single precision (fp32)", "F16": "half precision (fp16)", "BF16": "half precision (bf16)"}
+# of whole numbers, which count batches beside weights
+_WHOLE = ("I", "U", "BOOL")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +69,13 @@ class DescribedFile:
             formats = {file.get_slice(name).get_dtype() for name in names}
         with path.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        stored = tuple(name for name in _FORMATS if name in formats)
-        return cls(path.name, path.stat().st_size, sha256, stored, versions, network)
+        return cls(path.name, path.stat().st_size, sha256, _of_weights(formats), versions, network)
+
+
+def _of_weights(formats: set[str]) -> tuple[str, ...]:
+    """The formats of the weights of a file, those with a name of their own first."""
+    weights = [name for name in sorted(formats) if not name.startswith(_WHOLE)]
+    return (*(name for name in _FORMATS if name in weights), *(name for name in weights if name not in _FORMATS))
 
 
 def model_card(
@@ -145,13 +152,18 @@ def _facts(file: DescribedFile) -> str:
         "network": f"{escape(network.name)}, {_parameters(network)}",
         "input": _input(network.preprocessing),
         "classes": f"{len(network.classes)}: {escape(', '.join(network.classes))}" if network.classes else "not named",
-        "file": f"{file.n_bytes / 1e6:,.1f} MB, weights in {wording.listed([_FORMATS[name] for name in file.formats])}",
+        "file": f"{file.n_bytes / 1e6:,.1f} MB, weights in {_formats(file)}",
         "sha256 of the file": f"`{file.sha256}`",
         "digest of the weights": f"`{network.digest}`, by which reports know them",
         **training_facts(network),
         "written with": escape(", ".join(f"{package} {version}" for package, version in file.versions.items())),
     }
     return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+
+
+def _formats(file: DescribedFile) -> str:
+    """The formats of its weights, by safetensors' own names where they have no better one."""
+    return wording.listed([_FORMATS.get(name, escape(name)) for name in file.formats])
 
 
 def _parameters(network: Network) -> str:
@@ -177,11 +189,14 @@ def _how_to_measure(network: Network, weights: str | os.PathLike[str]) -> str:
     """Say that nothing was measured, and which commands do it."""
     recipe = network.name if network.name in list_recipes("feature") else "RECIPE"
     named = shlex.quote(str(weights))
+    commands = (
+        f"hybridfer benchmark DATA -f {recipe} --weights {named} --out runs/measured\n"
+        f"hybridfer card {named} --report runs/measured"
+    )
     return section(
         "Accuracy",
-        f"No accuracy was given. Measure it on images that the network has not seen:\n\n"
-        f"```sh\nhybridfer benchmark DATA -f {recipe} --weights {named} --out runs/measured\n"
-        f"hybridfer card {named} --report runs/measured\n```\n\n{NOT_COMPARED}",
+        f"No accuracy was given. Measure it on images that the network has not seen:\n\n{fence(commands, 'sh')}\n\n"
+        f"{NOT_COMPARED}",
     )
 
 

@@ -32,7 +32,7 @@ def recipe_text(network: Network) -> str:
     -------
     str
         A feature recipe without a name. Weights that the training took from, and are not in the wheel, are there as file
-        names to be replaced; comments at the top say by what.
+        names to be replaced; comments at the top say by what, and what had to be left out.
 
     Raises
     ------
@@ -67,7 +67,11 @@ def recipe_text(network: Network) -> str:
     table = {"network": str(told.get("network", network.name)), **_input(told, network)}
     if arguments:
         table["network_arguments"] = arguments
-    table["training"] = _training(told, network.classes)
+    for field in ("class_weight", "balance"):
+        if isinstance(told.get(field), Mapping):
+            told[field], remark = _by_class(field, told[field], network.classes)
+            remarks += remark
+    table["training"] = _training(told)
     _checked(FeatureRecipe, {"name": "card", **table})
     return "\n".join([*(f"# {remark}" for remark in remarks), *_toml(table)])
 
@@ -93,21 +97,22 @@ def _input(told: Mapping[str, Any], network: Network) -> dict[str, Any]:
     return {**table, "colour": True} if told.get("colour") else table
 
 
-def _training(told: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+def _training(told: Mapping[str, Any]) -> dict[str, Any]:
     """The table of the training, without what is a default anyway."""
     fields = {name: told[name] for name in TrainingRecipe.model_fields if told.get(name) is not None}
-    for name in ("class_weight", "balance"):
-        if isinstance(fields.get(name), Mapping):
-            fields[name] = _by_class(fields[name], classes)
     return _checked(TrainingRecipe, fields).model_dump(mode="json", exclude_defaults=True)
 
 
-def _by_class(values: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
-    """Name classes that a training knew by their position."""
-    if set(values) <= set(classes):
-        return dict(values)
+def _by_class(field: str, values: Mapping[str, Any], classes: Sequence[str]) -> tuple[dict[str, Any] | None, list[str]]:
+    """Name classes that a training knew by their position; leave out, with a remark, what may mean others."""
     names = {str(position): name for position, name in enumerate(classes)}
-    return {names.get(key, key): value for key, value in values.items()}
+    by_position = {names[key]: value for key, value in values.items() if key in names}
+    by_name = {key: value for key, value in values.items() if key in classes}
+    readings = [reading for reading in (by_position, by_name) if len(reading) == len(values)]
+    # of digits that are names too the one reading may be as good as the other
+    if readings and readings[0] == readings[-1]:
+        return readings[0], []
+    return None, [f"{field} is left out, as it cannot be told which classes are meant by {_value(dict(values))}"]
 
 
 def _checked(model: type[Recipe], table: dict[str, Any]) -> Recipe:

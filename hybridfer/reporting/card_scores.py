@@ -13,9 +13,10 @@ from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.significance import wilson_interval
 from hybridfer.networks import Network
 from hybridfer.reporting import markdown_details as details
-from hybridfer.reporting.card_training import class_counts
-from hybridfer.reporting.gfm import NONE, escape, section, table
-from hybridfer.reporting.shown import about_twins, decisive, shown_run
+from hybridfer.reporting.card_training import class_counts, fitted_temperature
+from hybridfer.reporting.chosen_words import describe_chosen
+from hybridfer.reporting.gfm import NONE, escape, fence, section, table
+from hybridfer.reporting.shown import about_twins, decisive, part_in_words, shown_run
 
 NOT_COMPARED = "How the network differs between ages, genders and skin tones was not measured."
 
@@ -24,6 +25,7 @@ _VIEWS = {
     "flip": "the mean of the image and its mirror image",
     "ten-crop": "the mean of ten crops",
 }
+_HEADS = "A head is a classifier fitted on what the network computes, its features, in the place of softmax."
 # of a digest, in an error
 _DIGEST_LENGTH = 16
 # pairs of classes that are told of
@@ -99,9 +101,9 @@ def score_parts(measured: BenchmarkReport, network: Network) -> list[str]:
         section("Accuracy", "\n\n".join(_accuracy(measured, softmax))),
         section("Class by class", "\n\n".join(details.per_class(first))),
         section("Known failures", "\n\n".join(failures)),
-        section("Confidence", details.confidence(softmax)),
+        section("Confidence", _confidence(softmax, network)),
         section("Subgroups", "\n\n".join(details.subgroups(first)) or NOT_COMPARED),
-        section("Classical heads", _best_heads(measured)),
+        section("Classical heads", _chosen_head(measured) or _best_heads(measured)),
     ]
 
 
@@ -114,9 +116,11 @@ def _accuracy(measured: BenchmarkReport, softmax: BenchmarkReport) -> Iterator[s
         yield _accuracy_table(measured, softmax)
     else:
         yield "The report holds no softmax of these weights, only heads."
-    if softmax.warnings:
-        yield "\n".join(f"- {escape(warning)}" for warning in softmax.warnings)
-    yield f"Measured with hybridfer {escape(environment.hybridfer)}, {measured.created}:\n\n```sh\n{measured.command}\n```"
+    warnings = [*softmax.warnings, *(f"{row.name}: {warning}" for row in softmax.rows for warning in row.warnings)]
+    if warnings:
+        yield "Warnings:\n\n" + "\n".join(f"- {escape(warning)}" for warning in warnings)
+    yield f"Measured with hybridfer {escape(environment.hybridfer)}, {escape(measured.created)}:"
+    yield fence(measured.command, "sh")
 
 
 def _seen(run: FeatureRun) -> str:
@@ -131,17 +135,18 @@ def _seen(run: FeatureRun) -> str:
 
 def _accuracy_table(measured: BenchmarkReport, softmax: BenchmarkReport) -> str:
     """A line for each recipe: the whole test split and, where there are twins, what is left without them."""
-    twins = measured.dataset.twins
+    # where every image is a twin, nothing is left without them
+    with_part = 0 < measured.dataset.twins < measured.dataset.n_test
     header = ["recipe", "answers of", "accuracy", "95 %"]
-    header += ["without twins", "95 %"] if twins else []
+    header += ["without twins", "95 %"] if with_part else []
     header += ["macro-F1", "95 %"]
-    views = {run.recipe: _VIEWS[run.views] for run in measured.features}
+    views = {run.recipe: _VIEWS.get(run.views, escape(run.views)) for run in measured.features}
     rows = [
-        [escape(row.feature), views[row.feature], *_score_cells(row, bool(twins))]
+        [escape(row.feature), views[row.feature], *_score_cells(row, with_part)]
         for run in measured.features
         for row in softmax.rows_of(run.recipe)
     ]
-    part = ", without twins" if twins else ""
+    part = ", without twins" if with_part else ""
     return "\n\n".join(
         [
             table(header, 2, rows),
@@ -151,13 +156,11 @@ def _accuracy_table(measured: BenchmarkReport, softmax: BenchmarkReport) -> str:
     )
 
 
-def _score_cells(row: Row, with_twins: bool) -> list[str]:
+def _score_cells(row: Row, with_part: bool) -> list[str]:
     """The figures of a softmax."""
-    parts = [row.whole, row.twin_free] if with_twins else [row.whole]
+    parts = [row.whole, row.twin_free] if with_part else [row.whole]
     cells = [cell for scores in parts for cell in _accuracy_cells(scores)]
-    if row.twin_free is None:
-        return [*cells, NONE, NONE]
-    return [*cells, wording.percent(row.twin_free.macro_f1), wording.interval(row.twin_free.macro_f1_interval)]
+    return [*cells, wording.percent(decisive(row).macro_f1), wording.interval(decisive(row).macro_f1_interval)]
 
 
 def _accuracy_cells(scores: Scores | None) -> list[str]:
@@ -220,6 +223,30 @@ def _learnt_from(name: str, measured: BenchmarkReport, network: Network) -> str:
     return f"{told}; the train split of the report has {counts[name]:,}, of {sum(counts.values()):,} images in all."
 
 
+def _confidence(softmax: BenchmarkReport, network: Network) -> str:
+    """The confidence of softmax, and whether its probabilities were calibrated before."""
+    told, temperature = details.confidence(softmax), fitted_temperature(network)
+    if not told or not temperature:
+        return told
+    return (
+        f"The probabilities are calibrated: at the end of the training the logits were divided by {temperature}, the "
+        f"temperature that fitted the images held out for validation. All that follows comes after it.\n\n{told}"
+    )
+
+
+def _chosen_head(measured: BenchmarkReport) -> str:
+    """The one comparison that was planned, where the head that validation chose is one on these weights."""
+    chosen = measured.chosen
+    if chosen is None:
+        return ""
+    rows = [row for row in measured.rows_of(chosen.feature) if row.pipeline == chosen.pipeline]
+    if not rows:
+        return ""
+    accuracy = f"{chosen.name} is right in {wording.percent(decisive(rows[0]).accuracy)} % of {part_in_words(measured)}."
+    texts = [_HEADS, escape(f"{describe_chosen(measured)} {accuracy}"), details.chosen_table(measured)]
+    return "\n\n".join(text for text in texts if text)
+
+
 def _best_heads(measured: BenchmarkReport) -> str:
     """For each recipe its best head, and the test against softmax."""
     lines = []
@@ -231,8 +258,7 @@ def _best_heads(measured: BenchmarkReport) -> str:
             part = " without twins" if head.twins is not None and head.twin_free is not None else ""
             accuracy = wording.percent(decisive(head).accuracy)
             lines.append(f"- {escape(head.name)}{chosen}: {accuracy} % right{part}{_against_softmax(head)}.")
-    aid = "A head is a classifier fitted on what the network computes, its features, in the place of softmax."
-    return "\n\n".join([aid, "\n".join(lines)]) if lines else ""
+    return "\n\n".join([_HEADS, "\n".join(lines)]) if lines else ""
 
 
 def _against_softmax(head: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
@@ -10,15 +11,16 @@ import numpy as np
 from hybridfer import __version__
 from hybridfer.errors import RecipeError
 from hybridfer.evaluation import wording
-from hybridfer.evaluation.feature_run import Epoch, find_restored_epoch, read_history
+from hybridfer.evaluation.feature_run import Epoch, find_restored_epoch, read_counts, read_history
 from hybridfer.networks import Network
 from hybridfer.reporting.card_recipe import recipe_text
-from hybridfer.reporting.gfm import NONE, escape, section, table
+from hybridfer.reporting.gfm import NONE, escape, fence, section, table
 
 # shares of a training whose epochs are shown, beside the first and the best
 _SHOWN = (0.25, 0.5, 0.75, 1.0)
 _ROLES = {"start": "begins with", "teacher": "taught by"}
 _UNKNOWN = "the file does not say"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def training_facts(network: Network) -> dict[str, str]:
@@ -71,7 +73,7 @@ def _images(network: Network) -> dict[str, str]:
     facts = {"trained on": f"{learnt}{shared}{_copies(network)}"}
     if len(network.watched):
         watched = wording.count(len(network.watched), "different image")
-        facts["only watched"] = f"{watched}{shared}, kept out of the training for validation; {_decided(network.training)}"
+        facts["only watched"] = f"{watched}{shared}, kept out of the training for validation; {_decided(network)}"
     return facts
 
 
@@ -101,16 +103,34 @@ def class_counts(network: Network, name: str) -> dict[str, int]:
     >>> class_counts(load_network("tiny", weights=None), "train_counts")
     {}
     """
-    counts = network.training.get(name)
-    if not isinstance(counts, list | tuple) or len(counts) != len(network.classes):
-        return {}
-    return {label: int(count) for label, count in zip(network.classes, counts, strict=True)}
+    return read_counts(network.training, name, network.classes)
 
 
-def _decided(training: Mapping[str, Any]) -> str:
+def fitted_temperature(network: Network) -> str:
+    """Give the temperature that a training has divided the logits by; nothing where it has not.
+
+    Parameters
+    ----------
+    network : Network
+        From a weights file.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from hybridfer import load_network
+    >>> fitted_temperature(replace(load_network("tiny", weights=None), training={"fitted_temperature": 1.2345}))
+    '1.23'
+    """
+    temperature = network.training.get("fitted_temperature")
+    return f"{temperature:.2f}" if isinstance(temperature, int | float) else ""
+
+
+def _decided(network: Network) -> str:
     """What a training decided by its validation images."""
+    training, temperature = network.training, fitted_temperature(network)
     decided = ["when to stop and which epoch to keep"] if training.get("patience") is not None else []
     decided += ["when to lower the learning rate"] if training.get("schedule") == "plateau" else []
+    decided += [f"the temperature that the logits are divided by, {temperature}"] if temperature else []
     return f"they decided {wording.listed(decided)}" if decided else "the training decided nothing by them"
 
 
@@ -118,10 +138,16 @@ def _ancestors(network: Network) -> dict[str, str]:
     """The trained networks that a training took from."""
     told = {role: network.training.get(role) for role in _ROLES}
     return {
-        _ROLES[role]: f"{escape(str(ancestor.get('network')))}, weights of the digest `{ancestor.get('digest')}`"
+        _ROLES[role]: f"{escape(str(ancestor.get('network')))}, {_digest(ancestor.get('digest'))}"
         for role, ancestor in told.items()
         if isinstance(ancestor, Mapping)
     }
+
+
+def _digest(told: Any) -> str:
+    """Weights by their digest, if it is one."""
+    is_digest = isinstance(told, str) and _DIGEST.fullmatch(told)
+    return f"weights of the digest `{told}`" if is_digest else "weights without a digest"
 
 
 def _published(network: Network) -> dict[str, str]:
@@ -146,7 +172,7 @@ def _course(network: Network) -> str:
     seconds = [epoch.seconds for epoch in history if epoch.seconds is not None]
     told += f"; {_duration(sum(seconds))}" if len(seconds) == len(history) else ""
     seed = training.get("random_state")
-    return f"{told}; seed {_UNKNOWN if seed is None else seed}"
+    return f"{told}; seed {_UNKNOWN if seed is None else escape(str(seed))}"
 
 
 def _duration(seconds: float) -> str:
@@ -210,6 +236,6 @@ def _settings(network: Network) -> str:
         [
             "As a recipe, for `hybridfer train DATA -f RECIPE.toml`; what it leaves out is the default of hybridfer "
             f"{__version__}:",
-            f"```toml\n{recipe}\n```",
+            fence(recipe, "toml"),
         ]
     )

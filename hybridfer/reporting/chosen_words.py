@@ -36,7 +36,8 @@ def describe_chosen(report: BenchmarkReport) -> str:
     else:
         result = f"On {part} it {_sentence(chosen.comparisons[0])}."
     own = "" if chosen.has_own_softmax else f" {chosen.feature} has no softmax of its own."
-    return _behind_leaks(report, f"{_choice(chosen)}, without a look at the test split. {result}{own}")
+    text = f"{_choice(chosen)}, without a look at the test split. {result}{own}"
+    return _behind_leaks(report, " ".join([text, *_caveat(report, chosen)]))
 
 
 def with_table(report: BenchmarkReport) -> bool:
@@ -65,7 +66,7 @@ def chosen_lines(report: BenchmarkReport) -> list[str]:
         planned, below = f"planned test: {results[0]}", []
     else:
         planned, below = f"planned tests, corrected for these {len(results):,}:", [f"  {result}" for result in results]
-    return [_behind_leaks(report, f"Validation chose {chosen.name}; {planned}"), *below]
+    return [_behind_leaks(report, f"Validation chose {chosen.name}; {planned}"), *below, *_caveat(report, chosen)]
 
 
 def softmax_in_table(comparison: ChosenComparison) -> str:
@@ -109,6 +110,13 @@ def _short(comparison: ChosenComparison) -> str:
 def _softmax(comparison: ChosenComparison) -> str:
     """Name a softmax beside the head."""
     return "its softmax" if comparison.is_own else f"softmax on {comparison.feature}"
+
+
+def _caveat(report: BenchmarkReport, chosen: ChosenHead) -> list[str]:
+    """Say that the choice and its test may rest on images that the CNN was trained on, where its weights do not tell."""
+    if all(run.leak is not None for run in report.features if run.recipe == chosen.feature):
+        return []
+    return [f"The weights of {chosen.feature} do not say what they were trained on: images of either may be among it."]
 
 
 def _behind_leaks(report: BenchmarkReport, text: str) -> str:

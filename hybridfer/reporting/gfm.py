@@ -8,8 +8,11 @@ from collections.abc import Sequence
 #: What stands in a cell that has nothing to say.
 NONE = "-"
 # GitHub takes an underscore within a word for a letter
-_MARKUP = re.compile(r"[\\`*|\[\]]|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"[\\`*~|\[\]]|(?<!\w)_|_(?!\w)")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
+# an ampersand between words is one; what looks like an entity would be read as a character
+_ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
+_TICKS = re.compile("`+")
 
 
 def table(header: Sequence[str], n_left: int, rows: Sequence[Sequence[str]], *, ends_in_words: bool = False) -> str:
@@ -50,12 +53,51 @@ def table(header: Sequence[str], n_left: int, rows: Sequence[Sequence[str]], *, 
 def escape(text: str) -> str:
     r"""Keep names of files and classes from being read as Markdown or HTML.
 
+    Parameters
+    ----------
+    text : str
+        Of any kind.
+
+    Returns
+    -------
+    str
+        A single line: white space, line breaks too, is one blank wherever it stands, and none at the ends.
+
     Examples
     --------
     >>> print(escape("a*b|<i>.jpg"))
     a\*b\|&lt;i>.jpg
+    >>> print(escape("A & B\n# &lt;"))
+    A & B # &amp;lt;
     """
-    return _TAG.sub("&lt;", _MARKUP.sub(r"\\\g<0>", text))
+    line = _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+    return _TAG.sub("&lt;", _ENTITY.sub("&amp;", line))
+
+
+def fence(text: str, language: str) -> str:
+    """Set a block of code that nothing in it ends.
+
+    Parameters
+    ----------
+    text : str
+        The code.
+    language : str
+        What it is written in, such as ``"sh"``.
+
+    Returns
+    -------
+    str
+        The code between fences that are longer than any run of backticks in it.
+
+    Examples
+    --------
+    >>> print(fence("echo 1", "sh"))
+    ```sh
+    echo 1
+    ```
+    """
+    ticks = "`" * max([3, *(len(run) + 1 for run in _TICKS.findall(text))])
+    return f"{ticks}{language}\n{text}\n{ticks}"
 
 
 def section(title: str, body: str, level: int = 2) -> str:

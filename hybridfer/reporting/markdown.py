@@ -11,8 +11,8 @@ from hybridfer.evaluation.published import compare_published
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.rows import Row, count_comparisons
 from hybridfer.reporting import markdown_details as details
-from hybridfer.reporting.chosen_words import describe_chosen, outcome, softmax_in_table, with_table
-from hybridfer.reporting.gfm import NONE, escape, section, table
+from hybridfer.reporting.chosen_words import describe_chosen
+from hybridfer.reporting.gfm import NONE, escape, fence, section, table
 from hybridfer.reporting.published_table import LEGEND, published_table
 from hybridfer.reporting.shown import about_twins, ordered_rows
 
@@ -60,24 +60,12 @@ def _verdict(report: BenchmarkReport) -> str:
     texts = [
         f"**{escape(report.verdict)}**",
         escape(describe_chosen(report)),
-        _chosen_table(report),
+        details.chosen_table(report),
         "Softmax is the answer of a CNN itself; a head is a classifier fitted on what the CNN computes, its features. "
         + about_twins(report),
         "Warnings:\n\n" + "\n".join(f"- {escape(warning)}" for warning in warnings) if warnings else "",
     ]
     return "\n\n".join(text.strip() for text in texts if text)
-
-
-def _chosen_table(report: BenchmarkReport) -> str:
-    """The head that validation chose against each softmax, where there are several."""
-    if report.chosen is None or not with_table(report):
-        return ""
-    lines = [
-        [escape(softmax_in_table(one)), *_comparison(one.points, one.points_interval, one.p_holm), outcome(one)]
-        for one in report.chosen.comparisons
-    ]
-    header = ["against softmax on", "points", "95 %", "p (Holm)", "beyond chance"]
-    return table(header, 1, lines, ends_in_words=True)
 
 
 def _published(report: BenchmarkReport) -> str:
@@ -119,16 +107,11 @@ def _decisive_cells(row: Row, rows: Sequence[Row]) -> list[str]:
     softmax, best = row.versus_softmax, row.versus_best
     cells = [*_names(row), *_score_cells(row.twin_free)]
     if _with_softmax(rows):
-        cells += [NONE] * 3 if softmax is None else _comparison(softmax.points, softmax.points_interval, softmax.p_holm)
+        cells += [NONE] * 3 if softmax is None else details.comparison(softmax)
     if _with_best(rows):
         cells += ["best", NONE] if best is None else [wording.points(best.points), wording.p_value(best.p_holm)]
     cells.append(wording.seconds(row.seconds))
     return [f"**{cell}**" for cell in cells] if softmax is not None and softmax.is_better else cells
-
-
-def _comparison(points: float, interval: tuple[float, float], p_holm: float) -> list[str]:
-    """A difference, its interval and its p-value."""
-    return [wording.points(points), wording.points_interval(interval), wording.p_value(p_holm)]
 
 
 def _with_softmax(rows: Sequence[Row]) -> bool:
@@ -235,8 +218,8 @@ def _repeat(report: BenchmarkReport) -> str:
     versions = {"hybridfer": environment.hybridfer, "Python": environment.python, **environment.libraries}
     return "\n\n".join(
         [
-            f"```sh\n{report.command}\n```",
-            f"Seed {report.seed}; {environment.platform}; {report.created}.",
+            fence(report.command, "sh"),
+            f"Seed {report.seed}; {escape(environment.platform)}; {escape(report.created)}.",
             table(["package", "version"], 2, [[name, version] for name, version in versions.items()]),
         ]
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from hybridfer.evaluation import wording
+from hybridfer.evaluation.comparisons import SoftmaxComparison
 from hybridfer.evaluation.metrics import ClassScores
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
 from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.subgroups import TOO_FEW
+from hybridfer.reporting.chosen_words import outcome, softmax_in_table, with_table
 from hybridfer.reporting.gfm import NONE, escape, table
 from hybridfer.reporting.shown import EARLIER, images_per_second, ordered_rows, shown_run
 
@@ -27,6 +29,20 @@ _ORIGINS = {
 }
 # shares of the images that are answered, the others being left to a human
 _ANSWERED = (0.5, 0.8, 0.9)
+
+
+def chosen_table(report: BenchmarkReport) -> str:
+    """The head that validation chose against each softmax, where there are several."""
+    if report.chosen is None or not with_table(report):
+        return ""
+    lines = [[escape(softmax_in_table(one)), *comparison(one), outcome(one)] for one in report.chosen.comparisons]
+    header = ["against softmax on", "points", "95 %", "p (Holm)", "beyond chance"]
+    return table(header, 1, lines, ends_in_words=True)
+
+
+def comparison(test: SoftmaxComparison) -> list[str]:
+    """A difference, its interval and its p-value."""
+    return [wording.points(test.points), wording.points_interval(test.points_interval), wording.p_value(test.p_holm)]
 
 
 def confidence(report: BenchmarkReport) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hybridfer.evaluation import wording
-from hybridfer.reporting.gfm import NONE, escape, section, table
+from hybridfer.reporting.gfm import NONE, escape, fence, section, table
 from hybridfer.reporting.published_table import LEGEND, published_table
 from hybridfer.reporting.several import RepeatedRow, SeveralRuns
 from hybridfer.reporting.several_words import (
@@ -95,4 +95,4 @@ def _runs(runs: SeveralRuns) -> str:
     ]
     commands = "\n".join(dict.fromkeys(report.command for report in runs.reports))
     header = ("run", "CNN", "seed of the CNN", "seed of the heads", "epochs")
-    return f"{table(header, 2, lines)}\n\n```sh\n{commands}\n```"
+    return f"{table(header, 2, lines)}\n\n{fence(commands, 'sh')}"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,18 @@ def train_network(
         callbacks=callbacks,
         class_names=[dataset.classes[label] for label in present],
     )
-    return classifier.network_
+    return _among_present(classifier.network_, present.tolist())
+
+
+def _among_present(network: Network, present: Sequence[int]) -> Network:
+    """Record weights and balance by positions among the classes that a network knows: the dataset may have more."""
+    places = {str(index): str(place) for place, index in enumerate(present)}
+    moved = {
+        name: {places[index]: value for index, value in network.training[name].items()}
+        for name in ("class_weight", "balance")
+        if isinstance(network.training[name], dict)
+    }
+    return replace(network, training={**network.training, **moved})
 
 
 def recipe_classifier(recipe: FeatureRecipe, **parameters: Any) -> CNNClassifier:

@@ -35,7 +35,7 @@ def test_a_card_is_printed_with_what_the_benchmark_measured(run, folder):
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("# mine.safetensors\n")
     assert "| quick  | the image as it is |" in result.stdout
-    assert "- logistic on quick: " in result.stdout
+    assert "Validation had one head to choose, logistic on quick (" in result.stdout
     assert result.stdout == run("card", "mine.safetensors", "--report", "run/report.json").stdout
 
 
@@ -59,6 +59,24 @@ def test_a_card_is_written_and_replaced_only_when_asked_to(run, folder):
     assert run(*command, "--overwrite").exit_code == 0
     assert Path("cards/mine.md").read_text(encoding="utf-8") == text
     assert [path.name for path in Path("cards").iterdir()] == ["mine.md"]
+
+
+@pytest.mark.parametrize("read", ["mine.safetensors", "run/report.json", "notes.md"])
+def test_a_file_that_the_card_is_made_of_is_not_replaced_by_it(run, folder, read):
+    Path("notes.md").write_text("Mine.")
+    Path("link.md").symlink_to(read)
+    before = Path(read).read_bytes()
+    for output in (read, f"run/../{read}", "link.md"):
+        command = ("card", "mine.safetensors", "--report", "run", "--notes", "notes.md", "-o", output, "--overwrite")
+        result = run(*command)
+        assert result.exit_code == 1, result.output
+        assert f"The card is made of {read}, and cannot replace it" in result.stderr
+    assert Path(read).read_bytes() == before
+
+
+def test_notes_may_begin_with_a_byte_order_mark(run, folder):
+    Path("notes.md").write_bytes(b"\xef\xbb\xbf# Mine\n")
+    assert run("card", "mine.safetensors", "--notes", "notes.md").stdout.endswith("\n\n# Mine\n")
 
 
 def test_weights_in_the_wheel_go_by_their_name(run):

@@ -14,6 +14,10 @@ def test_epochs_without_a_number_are_counted():
     assert [epoch.epoch for epoch in read_history([{"train_loss": 1.0}, {"train_loss": 0.5}])] == [1, 2]
 
 
+def test_an_epoch_whose_number_is_none_has_that_of_its_place():
+    assert [epoch.epoch for epoch in read_history([{"epoch": "one"}, {"epoch": None}, {"epoch": 7}])] == [1, 2, 7]
+
+
 def losses(*values: float | None) -> list[Epoch]:
     return [Epoch(number, valid_loss=value) for number, value in enumerate(values, start=1)]
 
@@ -43,6 +47,11 @@ def test_counts_of_other_classes_and_of_no_balancing_are_not_told():
     assert order_trained_counts({"trained_counts": [10, 9]}, ("sad", "happy"), ("happy", "cat")) is None
     assert order_trained_counts({"trained_counts": [10, 9]}, ("sad",), ("sad",)) is None
     assert order_trained_counts({"train_counts": [10, 4]}, ("sad", "happy"), ("happy", "sad")) is None
+
+
+@pytest.mark.parametrize("counts", [["ten", 9], [None, 9], [9.5, 9], "99", 9])
+def test_counts_that_are_no_whole_numbers_are_not_told(counts):
+    assert order_trained_counts({"trained_counts": counts}, ("sad", "happy"), ("happy", "sad")) is None
 
 
 def test_the_epoch_is_the_one_that_the_training_kept():

@@ -1,12 +1,16 @@
 import hashlib
 import json
 import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from hybridfer.digest import DIGEST
 from hybridfer.errors import WeightsError
@@ -117,6 +121,19 @@ def test_what_was_decided_by_validation_is_said(saved):
     assert told["training"] == "8 epochs of at most 30; those of epoch 1 were kept; 4 minutes; seed 0"
 
 
+def test_the_temperature_that_validation_decided_is_named(measured, saved):
+    path, report = measured()
+    plain = model_card(path, report)
+    assert "calibrated" not in part(plain, "Confidence")
+    network = load_network(path)
+    path = saved(replace(network, training={**network.training, "fitted_temperature": 1.3149}))
+    card = model_card(path, report)
+    told = facts(card)["only watched"]
+    assert told.endswith("they decided the temperature that the logits are divided by, 1.31")
+    assert part(card, "Confidence").startswith("\nThe probabilities are calibrated: ")
+    assert "were divided by 1.31, the temperature that fitted the images held out" in part(card, "Confidence")
+
+
 def test_a_file_that_says_nothing_gets_a_card_that_says_so(tmp_path):
     path = save_network(catalogue_network("tiny"), tmp_path / "bare.safetensors")
     card = model_card(path)
@@ -176,6 +193,28 @@ def test_settings_far_from_the_defaults_come_back_too(tmp_path, saved):
     assert told["trained on"].startswith("20 different images, with those of the networks that it takes from; its training")
 
 
+@pytest.mark.parametrize(
+    ("classes", "weights"),
+    [
+        # a position beyond the classes, a name that is none, and digits that may be names or positions
+        (CLASSES[1:], {"0": 2.0, "6": 0.5}),
+        (CLASSES, {"contempt": 2.0}),
+        (("1", "2", "3"), {"1": 2.0}),
+    ],
+)
+def test_weights_of_classes_that_cannot_be_told_are_left_out(classes, weights, saved):
+    told = {"network": "tiny", "class_weight": weights, "learning_rate": 0.01}
+    card = model_card(saved(trained(classes=classes, training=told)))
+    text = re.search(r"```toml\n(.*?)\n```", card, re.DOTALL)[1]
+    assert f"# class_weight is left out, as it cannot be told which classes are meant by {json.dumps(weights)}\n" in text
+    assert tomllib.loads(text)["training"] == {"learning_rate": 0.01}
+
+
+def test_digits_that_are_names_and_positions_alike_are_taken_for_both():
+    told = {"network": "tiny", "class_weight": {"1": 2.0}}
+    assert "[training.class_weight]\n1 = 2.0" in recipe_text(trained(classes=("0", "1", "2"), training=told))
+
+
 def test_classes_that_a_training_knew_by_position_are_named():
     told = {"network": "tiny", "class_weight": {"0": 2.0, "4": 0.5}, "balance": {"1": 30}}
     text = recipe_text(trained(training=told))
@@ -219,6 +258,22 @@ def test_each_recipe_of_these_weights_has_a_line_with_both_accuracies(measured):
     assert table[2][1] == "the mean of the image and its mirror image"
 
 
+def test_where_every_image_is_a_twin_nothing_is_said_to_be_without_them(measured):
+    path, report = measured(n=60, n_twins=60)
+    told = part(model_card(path, report), "Accuracy")
+    row = next(row for row in report.rows if row.feature == "mine" and row.is_softmax)
+    assert "without twins" not in told
+    assert cells(told)[1][4] == f"{100 * row.whole.macro_f1:.1f}"
+
+
+def test_warnings_of_softmax_are_told_and_those_of_heads_are_not(measured):
+    path, report = measured()
+    rows = [replace(row, warnings=(f"too {row.pipeline} a < b",)) for row in report.rows]
+    told = part(model_card(path, replace(report, rows=tuple(rows))), "Accuracy")
+    assert "\n\nWarnings:\n\n- softmax on mine: too softmax a < b\n- softmax on mine-views: too softmax a < b\n\n" in told
+    assert "too knn" not in told
+
+
 def test_without_twins_there_is_one_accuracy(measured):
     path, report = measured(n_twins=0)
     header = cells(part(model_card(path, report), "Accuracy"))[0]
@@ -254,8 +309,33 @@ def test_a_leak_of_these_weights_stands_above_everything(measured):
     assert "The weights do not say which images they were trained on" in card
 
 
+def test_the_head_that_validation_chose_is_told_instead_of_the_best_on_test(measured):
+    path, report = measured()
+    chosen = replace(report.chosen, pipeline="knn", comparisons=report.chosen.comparisons[:1])
+    told = part(model_card(path, replace(report, chosen=chosen)), "Classical heads")
+    row = next(row for row in report.rows if row.name == "knn on mine")
+    assert f"Validation chose knn on mine among {chosen.n_heads} heads" in told
+    assert ", the only one planned)." in told
+    assert f" knn on mine is right in {100 * row.twin_free.accuracy:.1f} % of the twin-free part of the test split" in told
+    assert "on these very images" not in told
+
+
+def test_the_head_that_validation_chose_stands_against_each_softmax(measured):
+    path, report = measured()
+    told = part(model_card(path, report), "Classical heads")
+    assert [line[0] for line in cells(told)[1:]] == ["mine (its own)", "mine-views", "other"]
+
+
+def test_a_head_that_validation_chose_on_other_weights_is_not_told(measured):
+    path, report = measured()
+    told = part(model_card(path, replace(report, chosen=replace(report.chosen, feature="other"))), "Classical heads")
+    assert "Validation chose" not in told
+    assert "on these very images" in told
+
+
 def test_the_best_head_is_told_with_its_test(measured):
     path, report = measured()
+    report = replace(report, chosen=None)
     told = part(model_card(path, report), "Classical heads")
     test = next(row for row in report.rows if row.name == "svm-rbf on mine").versus_softmax
     assert test.is_better
@@ -321,6 +401,47 @@ def test_names_with_bars_break_no_table(confused, saved):
     card = model_card(saved(network), report, notes="| a | b |\n")
     for block in re.findall(r"(?:^\|.*\n?)+", card, re.MULTILINE):
         assert len({len(re.split(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+
+
+def test_nothing_in_a_file_or_a_report_makes_a_heading_or_a_block(confused, saved):
+    network, report = confused
+    names = ("happy\n\n## Mine", "sad\n| x |", "~~fear~~ &lt;")
+    ancestor = {"network": "tiny", "digest": "`\n\n## Mine", "classes": []}
+    training = {"network": "tiny", "train_counts": [400, 300, 20], "start": ancestor, "random_state": "0\n\n## Mine"}
+    path = saved(replace(network, classes=names, training=training))
+    dataset = replace(report.dataset, classes=names)
+    scored = [replace(one, name=name) for one, name in zip(report.rows[0].whole.per_class, names, strict=True)]
+    scores = replace(report.rows[0].whole, per_class=tuple(scored))
+    rows = (replace(report.rows[0], whole=scores, twin_free=scores),)
+    command = "hybridfer benchmark\n```\n\n## Mine"
+    card = model_card(path, replace(report, dataset=dataset, rows=rows, command=command, created="now\n\n## Mine"))
+    assert f"\n````sh\n{command}\n````\n" in card
+    outside = re.sub(r"^(`{3,}).*?^\1$", "", card, flags=re.DOTALL | re.MULTILINE)
+    assert "\n## Mine" not in outside
+    assert r"\~\~fear\~\~ &amp;lt;" in outside
+    assert facts(card)["begins with"] == "tiny, weights without a digest"
+    for block in re.findall(r"(?:^\|.*\n?)+", outside, re.MULTILINE):
+        assert len({len(re.split(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float8_e4m3fn])
+def test_other_formats_of_numbers_go_by_their_own_name(dtype, saved):
+    path = saved(replace(trained(), history=({"epoch": "one", "train_loss": 1.0},)))
+    with safe_open(path, framework="pt") as file:
+        metadata = {name: text for name, text in file.metadata().items() if name != "sha256"}
+        tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+    cast = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    save_file(cast, path, metadata)
+    card = model_card(path)
+    assert facts(card)["file"].endswith({torch.float64: "weights in F64"}.get(dtype, "weights in F8_E4M3"))
+    assert cells(part(card, "Training"))[1][0] == "1"
+
+
+@pytest.mark.parametrize("counts", [["many"] * 7, [None] * 7, [9.5] * 7])
+def test_counts_that_are_none_are_not_told(counts, saved):
+    network = trained()
+    card = model_card(saved(replace(network, training={**network.training, "train_counts": counts})))
+    assert facts(card)["trained on"] == "20 different images"
 
 
 def test_notes_end_the_card_as_they_are(saved):

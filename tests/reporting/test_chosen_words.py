@@ -115,6 +115,14 @@ def test_a_report_that_says_nothing_of_it_is_shown_without_it(plain):
     assert "Validation chose" not in text + render_table(report, width=100, colour=False)
 
 
+def test_weights_that_do_not_say_what_they_were_trained_on_are_told(make_report):
+    caveat = "The weights of compact do not say what they were trained on: images of either may be among it."
+    for leak, told in ((None, True), (Leak(0, 0), False)):
+        report = make_report(n=100, n_twins=0, leak=leak, heads={"compact": {"knn": (0.2, 0.05)}})
+        assert describe_chosen(report).endswith(caveat) == told
+        assert (chosen_lines(report)[-1] == caveat) == told
+
+
 def test_the_terminal_has_one_line_for_one_softmax(plain):
     assert chosen_lines(with_chosen(plain, NONE)) == [
         "Validation chose knn on views; planned test: +0.2 vs its softmax, not beyond chance (p = 0.900)"

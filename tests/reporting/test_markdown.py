@@ -257,6 +257,13 @@ def test_names_are_not_read_as_markup(make_report):
     assert r"- \_a\_.jpg: empty" in text
 
 
+def test_a_command_does_not_leave_its_block(make_report):
+    report = replace(make_report(n=200), command="hybridfer benchmark\n```\n# Mine", created="today\n# Mine")
+    repeat = render_markdown(report).partition("\n## Repeat it\n")[2]
+    assert repeat.startswith("\n````sh\nhybridfer benchmark\n```\n# Mine\n````\n\nSeed 0; ")
+    assert "; today # Mine.\n" in repeat
+
+
 def test_a_leak_is_told_first(make_report):
     text = render_markdown(make_report(n=200, n_twins=20, leak=Leak(40, 12)))
     assert text.split("\n\n")[1].startswith("**Do not trust this comparison: the CNN of compact was trained on 12")

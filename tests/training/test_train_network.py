@@ -38,6 +38,17 @@ def test_class_weights_of_a_recipe_go_by_name(dataset):
     assert network.training["class_weight"] == {"2": 50.0}
 
 
+def test_weights_and_balance_are_recorded_by_the_classes_that_the_network_knows(dataset):
+    first = dataset.labels == 0
+    trimmed = dataset.subset(~first)
+    training = {"class_weight": {dataset.classes[0]: 3.0, dataset.classes[2]: 2.0}, "balance": {dataset.classes[3]: 7}}
+    network = train_network(trimmed, recipe(**training), device="cpu", verbose=0)
+    assert network.classes == dataset.classes[1:]
+    assert network.training["class_weight"] == {"1": 2.0}
+    assert network.training["balance"] == {"2": 7}
+    assert np.subtract(network.training["trained_counts"], network.training["train_counts"]).tolist() == [0, 0, 7]
+
+
 def test_a_class_weight_for_no_class_is_refused(dataset):
     with pytest.raises(RecipeError, match=r"class_weight names \['contempt'\]; the classes are"):
         train_network(dataset, recipe(class_weight={"contempt": 2.0}), device="cpu", verbose=0)
