@@ -42,7 +42,7 @@ def rehearse_recipe(recipe: str | Path | PipelineRecipe) -> int:
     Examples
     --------
     >>> rehearse_recipe("logistic")
-    4
+    5
     """
     recipe = load_recipe("pipeline", recipe)
     pipeline, grid = build_head(recipe, n_jobs=1), search_grid(recipe)

@@ -185,7 +185,7 @@ def test_damaged_rows_of_a_member_are_computed_anew_and_its_store_is_named(place
     assert first.entered == N + 2
     np.testing.assert_allclose(extraction.store.get(faces.digests), rows_of(pair, faces), rtol=1e-4, atol=1e-5)
     assert verify_store(extraction.store.path).ok
-    (told,) = caplog.messages
+    (told,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert f"hybridfer store verify {member.path} --quarantine" in told
 
 
