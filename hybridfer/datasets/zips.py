@@ -33,8 +33,12 @@ class ZipArchive(Container):
             with path.open("rb") as file, zipfile.ZipFile(file) as archive:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 infos = {self._checked(info): info for info in archive.infolist()}
-        # NotImplementedError is what zipfile raises for versions of the format that it does not know
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        # zipfile's word for a version of the format that it does not know
+        except NotImplementedError as error:
+            raise DatasetError(
+                f"{path} cannot be read ({error} is newer than known here). Pack it again with zip."
+            ) from error
+        except (zipfile.BadZipFile, ValueError) as error:
             if isinstance(error, DatasetError):
                 raise
             raise DatasetError(f"{path} is a damaged or truncated zip ({error}). Copy or download it again.") from error
@@ -82,6 +86,9 @@ class ZipArchive(Container):
         try:
             with zipfile.ZipFile(self.path) as archive, archive.open(info) as file:
                 return file.read()
+        # zipfile's word for a compression that it does not know
+        except NotImplementedError as error:
+            raise DatasetError(f"cannot be read from the zip ({error}); pack it again with zip") from error
         except Exception as error:  # each codec has its own errors, and all mean a member that cannot be read
             raise DatasetError(f"is damaged inside the zip ({error})") from error
 

@@ -254,6 +254,27 @@ def test_a_truncated_zip_says_so(tree, pack, tmp_path):
         read_dataset(packed)
 
 
+def test_a_zip_of_an_unknown_version_says_so(tree, pack, tmp_path):
+    packed = pack(tree, tmp_path / "a.zip")
+    raw = bytearray(packed.read_bytes())
+    entry = raw.index(b"PK\x01\x02")
+    raw[entry + 6 : entry + 8] = struct.pack("<H", 99)
+    packed.write_bytes(raw)
+    with pytest.raises(DatasetError, match=r"zip file version 9\.9 is newer than known here\). Pack it again"):
+        read_dataset(packed)
+
+
+def test_a_member_of_an_unknown_compression_is_a_problem(tree, pack, tmp_path):
+    packed = pack(tree, tmp_path / "a.zip")
+    with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train/happy/odd.png", bytes(100))
+    raw = bytearray(packed.read_bytes())
+    entry = raw.rfind(b"PK\x01\x02")
+    raw[entry + 10 : entry + 12] = struct.pack("<H", 97)
+    packed.write_bytes(raw)
+    check_skip_and_raise(packed, "train/happy/odd.png", "cannot be read from the zip")
+
+
 @pytest.mark.parametrize("suffix", ["tar", "tar.gz", "tar.xz", "tar.bz2"])
 def test_a_tar_that_breaks_off_keeps_what_came_before(tree, pack, tmp_path, suffix):
     packed = pack(tree, tmp_path / f"a.{suffix}")
