@@ -1,8 +1,12 @@
+import os
 from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 import torch
+
+# searches that take all cores start no processes: each would load scikit-learn anew for a handful of rows
+os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")
 
 SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..heads.search import Refit, Strategy
 
 
-def _jobs(_context: click.Context, _parameter: click.Parameter, value: int | None) -> int | None:
+def _jobs(_context: click.Context, _parameter: click.Parameter, value: int) -> int:
     if value == 0:
         raise click.BadParameter("expected a number of processes, or -1 for all cores; got 0.")
     return value
@@ -35,7 +35,7 @@ def _jobs(_context: click.Context, _parameter: click.Parameter, value: int | Non
     "--features",
     multiple=True,
     shell_complete=complete_feature,
-    help="Feature recipe: a name or a file; may be repeated.",
+    help="Feature recipe: a name or a file; may be repeated. By default compact and compact-views, of drawn faces tiny.",
 )
 @click.option(
     "-p",
@@ -77,7 +77,14 @@ def _jobs(_context: click.Context, _parameter: click.Parameter, value: int | Non
 )
 @click.option("--audit/--no-audit", default=True, show_default=True, help="Look for duplicates and the like in DATA.")
 @click.option("--page/--no-page", default=True, show_default=True, help="Write report.html and its figures too.")
-@click.option("--jobs", type=int, callback=_jobs, help="Worker processes of a search; -1 for all cores.")
+@click.option(
+    "--jobs",
+    type=int,
+    callback=_jobs,
+    default=-1,
+    show_default=True,
+    help="Worker processes of a search; -1 for all cores.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of heads and searches.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON instead of the table.")
 @dataset_options
@@ -100,7 +107,7 @@ def benchmark(
     groups: str | None,
     audit: bool,
     page: bool,
-    jobs: int | None,
+    jobs: int,
     seed: int,
     as_json: bool,
     device: str,

@@ -70,8 +70,9 @@ def run_benchmark(
     source : path or Dataset
         What `read_dataset` reads. A missing test or validation split is carved from train.
     features : str, path or FeatureRecipe, or a sequence of these
-        Feature recipes; ``"tiny"`` for drawn faces and ``"compact"`` for everything else by default. A recipe with a grid
-        stands for all its members.
+        Feature recipes. By default ``"tiny"`` for drawn faces, and for everything else ``"compact"`` and
+        ``"compact-views"``, of which the first alone where weights or a store are given. A recipe with a grid stands for
+        all its members.
     pipelines : str, path or PipelineRecipe, or a sequence of these
         Pipeline recipes. The softmax row is always there, where the network knows all classes of the dataset.
     weights, store : path, optional
@@ -94,7 +95,7 @@ def run_benchmark(
     audit : bool
         Look for duplicates, conflicting labels and blanks in the dataset as it was read.
     n_jobs : int, optional
-        Worker processes of a search.
+        Worker processes of a search: 1 by default, -1 for all cores.
     device, precision : str
         As for `CNNFeaturizer`; a precision holds for the training as well, but for fp16, in which nothing is trained.
     random_state : int
@@ -126,7 +127,7 @@ def run_benchmark(
     tuning = Tuning(search, n_candidates, refit, random_state)
     if n_jobs == 0:
         raise RecipeError("n_jobs must be a number of processes, or -1 for all cores; got 0.")
-    recipes = load_features(features, source, epochs, precision)
+    recipes = load_features(features, source, epochs, precision, single=not (weights is None and store is None))
     plan = Plan(recipes, load_heads(pipelines), weights, store, device, precision, epochs)
     plan.rehearse()
     table = None if groups is None else read_groups(groups)

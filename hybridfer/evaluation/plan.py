@@ -111,8 +111,10 @@ def load_features(
     source: Source,
     epochs: int | None = None,
     precision: str | None = None,
+    *,
+    single: bool = False,
 ) -> tuple[FeatureRecipe, ...]:
-    """Load the feature recipes that were named; without a name the one that suits the source.
+    """Load the feature recipes that were named; without a name those that suit the source, or the `single` first of them.
 
     Recipes that train do so for at most `epochs`, in the given precision. Networks are numbered where names repeat.
 
@@ -125,8 +127,10 @@ def load_features(
     --------
     >>> [recipe.name for recipe in load_features(None, "faces:200")]
     ['tiny']
+    >>> [recipe.name for recipe in load_features(None, "fer2013.zip")]
+    ['compact', 'compact-views']
     """
-    asked = _several(features) or [_default_recipe(source)]
+    asked = _several(features) or _default_recipes(source)[: 1 if single else None]
     for one in asked:
         check_features(one)
     members = [[] if isinstance(one, Network) else expand_recipe(load_recipe("feature", one)) for one in asked]
@@ -166,6 +170,6 @@ def _several(recipes: Recipe | Sequence[Recipe] | None) -> list[Recipe]:
     return [recipes] if isinstance(recipes, str) or not isinstance(recipes, Sequence) else list(recipes)
 
 
-def _default_recipe(source: Source) -> str:
+def _default_recipes(source: Source) -> list[str]:
     name = source.source if isinstance(source, Dataset) else os.fspath(source)
-    return "tiny" if name.partition(":")[0] == "faces" else "compact"
+    return ["tiny"] if name.partition(":")[0] == "faces" else ["compact", "compact-views"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
@@ -138,7 +139,7 @@ def search_head(
     n_iter : int
         Candidates that ``"random"`` draws at most.
     n_jobs : int or None
-        Candidates fitted at once. With more than one, each of them runs on one core.
+        Candidates fitted at once, -1 for as many as there are cores. With more than one, each of them runs on one core.
     random_state : int
         Seed of ``"random"`` and of the rows that ``"halving"`` draws.
     refit : {"train", "train+validation"}
@@ -173,6 +174,7 @@ def search_head(
     if len(ordered) == 1:
         return _fit_only(pipeline, ordered[0], splits, strategy, refit)
 
+    n_jobs = min(effective_n_jobs(n_jobs), len(ordered))
     started = time.perf_counter()
     search = _SEARCHES[strategy](_one_core_each(pipeline, n_jobs), grid, splits, n_iter, n_jobs, random_state)
     best, candidates = _read_results(search.cv_results_, ordered, len(splits.y_train))
@@ -182,21 +184,19 @@ def search_head(
 
 
 def _search_grid(
-    pipeline: Pipeline, grid: Grids, splits: _Splits, n_iter: int, n_jobs: int | None, random_state: int
+    pipeline: Pipeline, grid: Grids, splits: _Splits, n_iter: int, n_jobs: int, random_state: int
 ) -> GridSearchCV:
     return GridSearchCV(pipeline, grid, **_on_validation(splits, n_jobs)).fit(*splits.joined())
 
 
 def _search_random(
-    pipeline: Pipeline, grid: Grids, splits: _Splits, n_iter: int, n_jobs: int | None, random_state: int
+    pipeline: Pipeline, grid: Grids, splits: _Splits, n_iter: int, n_jobs: int, random_state: int
 ) -> RandomizedSearchCV:
     drawn = {"n_iter": min(n_iter, len(ParameterGrid(grid))), "random_state": random_state}
     return RandomizedSearchCV(pipeline, grid, **drawn, **_on_validation(splits, n_jobs)).fit(*splits.joined())
 
 
-def _search_halving(
-    pipeline: Pipeline, grid: Grids, splits: _Splits, n_iter: int, n_jobs: int | None, random_state: int
-) -> Any:
+def _search_halving(pipeline: Pipeline, grid: Grids, splits: _Splits, n_iter: int, n_jobs: int, random_state: int) -> Any:
     # experimental in scikit-learn: this import is what adds the class to model_selection
     importlib.import_module("sklearn.experimental.enable_halving_search_cv")
     from sklearn.model_selection import HalvingGridSearchCV
@@ -219,7 +219,7 @@ def _search_halving(
 _SEARCHES = {"grid": _search_grid, "random": _search_random, "halving": _search_halving}
 
 
-def _on_validation(splits: _Splits, n_jobs: int | None) -> dict[str, Any]:
+def _on_validation(splits: _Splits, n_jobs: int) -> dict[str, Any]:
     fold = np.repeat([-1, 0], [len(splits.y_train), len(splits.y_val)])
     return {
         "cv": PredefinedSplit(fold),
@@ -262,10 +262,10 @@ def _fit(pipeline: Pipeline, params: dict[str, Any], splits: _Splits, on: Refit)
     return estimator, time.perf_counter() - started
 
 
-def _one_core_each(pipeline: Pipeline, n_jobs: int | None) -> Pipeline:
+def _one_core_each(pipeline: Pipeline, n_jobs: int) -> Pipeline:
     """Keep heads that have workers of their own from starting them in each of the search's workers."""
     single = clone(pipeline)
-    if n_jobs not in (None, 1):
+    if n_jobs > 1:
         # those that were given none keep none: some heads warn of any number
         parallel = [name for name, jobs in single.get_params().items() if name.endswith("__n_jobs") and jobs is not None]
         single.set_params(**dict.fromkeys(parallel, 1))

@@ -23,6 +23,13 @@ def test_epochs_and_precision_are_those_of_trainings_alone():
     assert loaded == load_recipe("feature", "compact")
 
 
+def test_a_single_recipe_is_taken_by_default_where_weights_or_a_store_are_given():
+    assert [recipe.name for recipe in load_features(None, "photos.zip")] == ["compact", "compact-views"]
+    assert [recipe.name for recipe in load_features(None, "photos.zip", single=True)] == ["compact"]
+    with pytest.raises(RecipeError, match="go with one feature recipe; got \\['tiny', 'compact'\\]"):
+        Plan(load_features(["tiny", "compact"], "photos.zip", single=True), (), store="a.store")
+
+
 def test_one_network_is_given_once():
     network = catalogue_network("tiny")
     with pytest.raises(RecipeError, match="given once"):

@@ -169,6 +169,14 @@ def test_one_recipe_needs_no_list(faces, weights):
     assert {row.pipeline for row in run_benchmark(faces, QUICK, KNN, verbose=0).rows} == {"softmax", "knn"}
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_without_a_recipe_the_weights_in_the_wheel_are_run_in_both_views_unless_a_store_is_named(faces, named, tmp_path):
+    store = tmp_path / "photos.store" if named else None
+    report = run_benchmark(replace(faces, source="photos"), None, KNN, store=store, verbose=0)
+    assert [run.recipe for run in report.features] == ["compact"] + ["compact-views"] * (not named)
+    assert store is None or store.exists()
+
+
 def test_two_classes_of_ones_own_are_enough(tmp_path):
     faces = make_faces(60, classes=("happy", "sad"), random_state=4)
     np.savez(tmp_path / "pets.npz", images=faces.images, labels=faces.labels, classes=np.array(["cat", "dog"]))
