@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from dataclasses import replace
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn import Module
@@ -23,6 +25,7 @@ from .extraction import (
     MemoryStore,
     RowSource,
     alone,
+    asked_layers,
     blocks_of,
     embed_missing,
     in_memory,
@@ -31,13 +34,18 @@ from .extraction import (
     on_loan,
     open_store,
     row_source,
+    sized_preprocessing,
+    warn_of_known_images,
     with_riding,
 )
 from .image_arrays import as_images
-from .networks import Embedder, Network, is_backbone, load_network, network_preprocessing
+from .networks import Embedder, Network, find_architecture, is_backbone, load_network
 from .recipes import FeatureRecipe, load_recipe
 from .store import FeatureStore
 from .training import recipe_classifier, trained_once
+
+# attributes that hold a second and a third copy of the network: for outsiders, and laid out for this machine's device
+BUILT = ("network_", "embedder_")
 
 
 class CNNFeaturizer(TransformerMixin, BaseEstimator):
@@ -71,28 +79,30 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     store : path, optional
         A feature store (a folder whose name ends in ``.store``, or one that is there), or any other folder, in which each
         kind of features gets a store of its own; rows are kept in it for good. It may be one that ``hybridfer extract`` or
-        ``benchmark`` wrote by the same weights, layers and views. Without it rows are kept in memory, up to 1 GiB, for as
-        long as the process lives. An ensemble's rows are made of its members' rows, which are kept in the same folder or in
-        memory, as those of a featurizer of the member alone, and so take memory twice, in the members' stores and in its
-        own; beside a single feature store the members' stores in `hybridfer.home.home` are read.
+        ``benchmark`` wrote by the same weights, layers and views. Without it rows are kept in memory for as long as the
+        process lives; beyond 1 GiB those of other networks, layers and views are forgotten, with a warning. An ensemble's
+        rows are made of its members' rows, which are kept in the same folder or in memory, as those of a featurizer of the
+        member alone, and so take memory twice, in the members' stores and in its own; beside a single feature store the
+        members' stores in `hybridfer.home.home` are read.
     image_shape : tuple of (h, w) or (h, w, c), optional
         The shape of one flattened row. Without it rows are square grey images.
     image_size : int, optional
-        For a model of timm without a weights file: images are resized to this many pixels a side, instead of to the size
-        that it was trained at.
+        Images are resized to this many pixels a side: with ``weights=None`` instead of to the recipe's, and for a model of
+        timm without a weights file instead of to the size that it was trained at. Other weights bring their own.
     training : str, path, FeatureRecipe or None
         With ``weights=None``: the feature recipe whose ``training`` is used; the shipped recipe of the network's name by
         default. Where it starts with trained weights, or has a teacher, that learnt from images of a cross-validation around
         the featurizer, scores are flattered: a warning is logged.
-    random_state : int
-        With ``weights=None``: seeds the training, instead of the recipe's seed.
+    random_state : int, RandomState instance or None
+        With ``weights=None``: seeds the training, instead of the recipe's seed. Only an integer finds a training that was
+        done before: None draws a seed in each `fit`, and trains anew.
     verbose : int
         1 shows bars on a terminal.
 
     Attributes
     ----------
     network_ : Network
-        What embeds.
+        What embeds: a copy, which may be trained on or changed without any effect on the featurizer.
     embedder_ : Embedder
         Runs it; ``embedder_.images_embedded`` counts the images that went through the network, or through one member of an
         ensemble or more.
@@ -105,6 +115,10 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     -----
     X may be (n, h, w), (n, h, w, c), (n, c, h, w) or flattened (n, h * w), uint8 or float in [0, 1]; images of another size
     than the network's are resized. `transform` returns float32 (n, d).
+
+    Weights know the images that they were trained on better than others. Where those are among the images of `fit`, a
+    warning tells how many: scores of a cross-validation around the featurizer are flattered then, those on images that the
+    weights have not seen are not.
 
     Examples
     --------
@@ -131,7 +145,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         image_shape: tuple[int, ...] | None = None,
         image_size: int | None = None,
         training: str | os.PathLike[str] | FeatureRecipe | None = None,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
         verbose: int = 0,
     ) -> None:
         self.network = network
@@ -189,21 +203,38 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         RecipeError, WeightsError
             If a parameter is none of those above, or the network cannot be had.
         """
-        _check_names(self.network, self.weights)
+        _check_names(self.network, self.weights, self.store)
+        layers = asked_layers(self.layers)
         if self.weights is None:
             X, y = validate_data(self, X, y, allow_nd=True)
             check_classification_targets(y)
-            self.network_ = self._trained(as_images(X, self.image_shape), y)
+            network = self._trained(as_images(X, self.image_shape), y)
         else:
             X = validate_data(self, X, allow_nd=True)
-            as_images(X, self.image_shape)
-            self.network_ = _loaded(self.network, self.weights, self.image_size)
-        self.layers_ = (self.layers,) if isinstance(self.layers, str) else tuple(dict.fromkeys(self.layers))
-        if not self.layers_:
-            raise RecipeError(f"layers must name at least one of {list(self.network_.layers)}; got none.")
-        self._embedding = {name: getattr(self, name) for name in ("views", "device", "precision", "batch_size")}
-        self.embedder_ = self._embedder()
+            images = as_images(X, self.image_shape)
+            network = _loaded(self.network, self.weights, self.image_size)
+            warn_of_known_images(network, images)
+        if not layers:
+            raise RecipeError(f"layers must name at least one of {list(network.layers)}; got none.")
+        self._network, self.layers_ = network, layers
+        self._embedding = {"views": self.views, "precision": self.precision}
+        for name in BUILT:
+            self.__dict__.pop(name, None)
+        # at once, to tell of a wrong parameter here
+        _ = self.embedder_
         return self
+
+    @cached_property
+    def network_(self) -> Network:
+        """A copy of what embeds; without the digests, so that one that is changed is not taken for what it was."""
+        copied = copy.deepcopy(self._network)
+        return replace(copied, members=tuple(replace(member) for member in copied.members))
+
+    @cached_property
+    def embedder_(self) -> Embedder:
+        """What runs the network; of a featurizer that was pickled it is built where it is first used, on ``device``."""
+        layers = with_riding(self.layers_, self._network)
+        return Embedder(self._network, layers, device=self.device, batch_size=self.batch_size, **self._embedding)
 
     def transform(self, X: NDArray) -> NDArray[np.float32]:
         """Embed images; those seen before are looked up.
@@ -236,7 +267,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name the columns after their layers: ``embedding_0``, ``embedding_1``, ..."""
         check_is_fitted(self)
-        widths = layer_widths(self.network_, self.layers_)
+        widths = layer_widths(self._network, self.layers_)
         return np.array([f"{layer}_{i}" for layer, width in widths.items() for i in range(width)], dtype=object)
 
     def __sklearn_tags__(self) -> Tags:
@@ -247,34 +278,44 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        # the embedder holds a second copy of the network, laid out for this machine's device
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "embedder_"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "network_" in state:
-            self.embedder_ = self._embedder()
-
-    def _embedder(self) -> Embedder:
-        return Embedder(self.network_, with_riding(self.layers_), **self._embedding)
+        return {name: value for name, value in super().__getstate__().items() if name not in BUILT}
 
     def _trained(self, images: NDArray, y: NDArray) -> Network:
-        recipe = load_recipe("feature", self.training if self.training is not None else self.network)
-        if recipe.network != self.network:
-            raise RecipeError(
-                f"training must be a recipe of {self.network!r}; {recipe.name!r} is one of {recipe.network!r}."
-            )
-        classifier = recipe_classifier(recipe, device=self.device, verbose=self.verbose, random_state=int(self.random_state))
+        recipe = self._training_recipe()
+        classifier = recipe_classifier(recipe, device=self.device, verbose=self.verbose, random_state=self._seed())
+        if self.image_size is not None:
+            classifier.set_params(image_size=self.image_size)
         training = recipe.training
         if training.patience is None and training.schedule != "plateau" and not training.calibrate:
             # nothing would be chosen on images that are held out
             classifier.set_params(validation_fraction=0)
         return trained_once(classifier, images, y)
 
+    def _training_recipe(self) -> FeatureRecipe:
+        find_architecture(self.network)
+        try:
+            recipe = load_recipe("feature", self.training if self.training is not None else self.network)
+        except RecipeError as error:
+            if self.training is not None:
+                raise
+            raise RecipeError(
+                f"weights=None trains by the shipped recipe of the network's name, and there is none of {self.network!r}. "
+                f"Give training: a recipe's file, or FeatureRecipe(name='mine', network={self.network!r}). Or give weights."
+            ) from error
+        if recipe.network != self.network:
+            raise RecipeError(
+                f"training must be a recipe of {self.network!r}; {recipe.name!r} is one of {recipe.network!r}."
+            )
+        return recipe
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, int | np.integer):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
     def _open_store(self) -> tuple[FeatureStore | MemoryStore, RowSource]:
         """Open the store, and say what gives the rows that it lacks."""
-        features = self.network_, self.embedder_, self.layers_
+        features = self._network, self.embedder_, self.layers_
         shelf: Callable[..., Kept] = in_memory
         if self.store is not None:
             path = Path(self.store)
@@ -285,7 +326,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         return shelf(*features).store, row_source(*features, shelf)
 
 
-def _check_names(network: object, weights: object) -> None:
+def _check_names(network: object, weights: object, store: object) -> None:
     """Refuse live networks: estimators are cloned, pickled and sent to other processes."""
     if isinstance(network, Network | Module):
         raise RecipeError(
@@ -299,6 +340,8 @@ def _check_names(network: object, weights: object) -> None:
         for value in values:
             if not isinstance(value, str | os.PathLike):
                 raise RecipeError(f"{name} must be a name or the path of a weights file; got a {type(value).__name__}.")
+    if store is not None and not isinstance(store, str | os.PathLike):
+        raise RecipeError(f"store must be the path of a feature store, or of a folder for some; got {store!r}.")
 
 
 def _loaded(
@@ -306,7 +349,7 @@ def _loaded(
     weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     image_size: int | None,
 ) -> Network:
-    """Load a network once per process for each state of its files."""
+    """Load a network once per process for each state of its files; nobody may change it."""
     if image_size is not None and not is_backbone(network):
         raise RecipeError(f"image_size is for models of timm; {network} takes the size that its weights were trained at.")
     if isinstance(weights, str | os.PathLike):
@@ -326,5 +369,10 @@ def _changed(file: str | os.PathLike[str]) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=8)
 def _load(network: str, weights: str | tuple[str, ...], image_size: int | None, *changed: tuple[int, int] | None) -> Network:
-    preprocessing = None if image_size is None else network_preprocessing(network, (image_size, image_size))
-    return load_network(network, weights=weights, preprocessing=preprocessing)
+    loaded = load_network(network, weights=weights, preprocessing=sized_preprocessing(network, weights, image_size))
+    if image_size is not None and loaded.preprocessing.image_size != (image_size, image_size):
+        raise RecipeError(
+            f"image_size is for models of timm without a weights file; {weights} takes images of "
+            f"{' x '.join(map(str, loaded.preprocessing.image_size))} pixels. Leave image_size out."
+        )
+    return loaded

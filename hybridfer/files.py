@@ -4,16 +4,55 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_aside(path: Path, content: bytes) -> None:
-    """Write a file beside its place, sync it and move it there, so that no reader ever meets half of it.
+@contextmanager
+def moved_into_place(path: Path) -> Iterator[Path]:
+    """Give a name beside `path` to write to; sync what was written and move it to `path`, or remove it after an error.
+
+    The folder is made if need be. No reader ever meets half of the file, and processes and threads that write the same one
+    at once do not meet each other: the last one's stays.
 
     Parameters
     ----------
     path : Path
-        Where the file shall stand; its folder exists.
+        Where the file shall stand.
+
+    Yields
+    ------
+    Path
+        Where to write it meanwhile.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with moved_into_place(Path(folder) / "note.txt") as partial:
+    ...         _ = partial.write_text("whole")
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['note.txt']
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    try:
+        yield partial
+        sync(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def write_aside(path: Path, content: bytes) -> None:
+    """Write a file as `moved_into_place` does.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file shall stand; its folder is made if need be.
     content : bytes
         All of it.
 
@@ -25,13 +64,17 @@ def write_aside(path: Path, content: bytes) -> None:
     ...     (Path(folder) / "note.txt").read_bytes()
     b'whole'
     """
-    # threads of one process may write the same file at once, as processes may
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    with moved_into_place(path) as partial:
+        partial.write_bytes(content)
+
+
+def sync(path: Path) -> None:
+    """Flush a file's contents, or a folder's entries, to the disk; closing a file does not."""
+    if path.is_dir() and os.name == "nt":
+        # Windows cannot open a folder; NTFS journals its entries
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        os.fsync(descriptor)
     finally:
-        partial.unlink(missing_ok=True)
+        os.close(descriptor)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 # what may follow (h, w) in the shape of an image
 CHANNELS = ((), (1,), (3,))
+# pixels a side from which on (h, w, 3) is taken for one colour image rather than h images of a width of 3
+SMALLEST = 8
 # resampling and standardisation overshoot 1 a little; 0..255 as floats is a mistake that would go unseen
 PLAUSIBLE = 16.0
 
@@ -33,7 +36,7 @@ def as_images(X: NDArray, image_shape: tuple[int, ...] | None = None) -> NDArray
     Raises
     ------
     ValueError
-        If the shape is none of these, or integers leave 0..255.
+        If the shape is none of these or that of one colour image, or integers leave 0..255.
 
     Examples
     --------
@@ -47,6 +50,11 @@ def as_images(X: NDArray, image_shape: tuple[int, ...] | None = None) -> NDArray
     if X.ndim == 2:
         return _unflattened(X, image_shape)
     if X.ndim == 3:
+        if X.shape[2] in (3, 4) and min(X.shape[:2]) >= SMALLEST:
+            raise ValueError(
+                f"Images must have shape (n, h, w); {X.shape} looks like one colour image of {X.shape[0]} x {X.shape[1]} "
+                "pixels. Give images[None], with three channels."
+            )
         return X
     if X.ndim == 4 and X.shape[3] in (1, 3):
         return X[..., 0] if X.shape[3] == 1 else X
@@ -77,6 +85,8 @@ def _as_pixels(X: NDArray) -> NDArray:
 def _unflattened(X: NDArray, image_shape: tuple[int, ...] | None) -> NDArray:
     n_pixels = X.shape[1]
     if image_shape is not None:
+        if not isinstance(image_shape, Sequence):
+            raise ValueError(f"image_shape must be (h, w) or (h, w, c); got {image_shape!r}.")
         if math.prod(image_shape) != n_pixels or len(image_shape) not in (2, 3) or tuple(image_shape[2:]) not in CHANNELS:
             raise ValueError(
                 f"image_shape must be (h, w) or (h, w, c), c = 1 or 3, of {n_pixels} values, as X has {n_pixels} columns; "

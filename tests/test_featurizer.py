@@ -8,6 +8,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+import torch
 from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -20,7 +21,7 @@ from hybridfer import CNNFeaturizer, FeatureRecipe, FeatureStore, extract_featur
 from hybridfer.digest import image_digests
 from hybridfer.errors import RecipeError, StoreError, WeightsError
 from hybridfer.extraction import MEMORY, layer_widths, store_key
-from hybridfer.networks import Embedder, catalogue_network, save_network
+from hybridfer.networks import Embedder, Preprocessing, catalogue_network, load_network, save_network
 from hybridfer.training import CNNClassifier
 
 WEIGHTS, OTHER = "tiny.safetensors", "other.safetensors"
@@ -406,3 +407,101 @@ def test_a_pipeline_learns_expressions_from_the_shipped_weights():
     faces = make_faces(300, classes=("happy", "surprise"), random_state=5)
     pipeline = make_pipeline(CNNFeaturizer(), LogisticRegression(max_iter=1000)).fit(*faces.arrays("train"))
     assert pipeline.score(*faces.arrays("test")) > 0.7
+
+
+def test_whoever_changes_a_fitted_network_changes_no_featurizer(faces, workplace):
+    expected = CNNFeaturizer("tiny", weights=WEIGHTS).fit_transform(faces.images)
+    fitted = CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images)
+    known = fitted.network_.digest
+    for parameter in fitted.network_.module.parameters():
+        torch.nn.init.zeros_(parameter)
+    MEMORY.clear()
+    joblib.dump(fitted, "fitted")
+    for featurizer in (
+        fitted,
+        joblib.load("fitted"),
+        CNNFeaturizer("tiny", weights=WEIGHTS, store="shelf").fit(faces.images),
+    ):
+        np.testing.assert_allclose(featurizer.transform(faces.images), expected, atol=1e-5)
+    assert CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images).network_.digest == known
+
+
+def test_a_changed_copy_of_a_fitted_network_is_not_taken_for_what_it_was(faces):
+    fitted = CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images)
+    fitted.transform(faces.images)
+    extract_features(faces, "tiny", weights=WEIGHTS, progress=False)
+    torch.nn.init.zeros_(fitted.network_.module.conv1[0].weight)
+    assert extract_features(faces, fitted.network_, progress=False).embedded == 60
+
+
+def test_a_pickle_of_another_device_is_read_and_goes_on_where_it_can(faces, monkeypatch):
+    fitted = CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images)
+    expected = fitted.transform(faces.images)
+    joblib.dump(fitted.set_params(device="cuda:99"), "fitted")
+    elsewhere = joblib.load("fitted")
+    with pytest.raises(RecipeError, match="device 'cuda:99' was asked for"):
+        elsewhere.transform(faces.images)
+    assert np.array_equal(elsewhere.set_params(device="cpu").transform(faces.images), expected)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"network": WEIGHTS}, "both trained weights"),
+        ({"network": "conv_stack", "weights": None}, "there is none of 'conv_stack'.*Give training"),
+        ({"layers": 3}, "name of a layer, or a sequence of names; got 3"),
+        ({"store": 5}, "store must be the path .*got 5"),
+        ({"image_size": 64}, "image_size is for models of timm"),
+    ],
+)
+def test_a_parameter_that_does_not_apply_is_told_in_fit(faces, changed, words):
+    with pytest.raises(RecipeError, match=words):
+        CNNFeaturizer(**{"network": "tiny", "weights": OTHER, **changed}).fit(faces.images, faces.labels)
+
+
+def test_another_size_than_that_of_a_backbones_weights_file_is_refused(faces, timm):
+    sides = Preprocessing((64, 64))
+    save_network(load_network("timm:test_resnet", weights=None, preprocessing=sides), "mine.safetensors")
+    named = CNNFeaturizer("timm:test_resnet", weights="mine.safetensors", image_size=64)
+    assert named.fit(faces.images).network_.preprocessing.image_size == (64, 64)
+    with pytest.raises(RecipeError, match="takes images of 64 x 64 pixels"):
+        named.set_params(image_size=32).fit(faces.images)
+
+
+def test_a_training_in_fit_takes_the_size_that_is_asked_for(faces):
+    featurizer = CNNFeaturizer("tiny", weights=None, training=QUICK, image_size=16).fit(faces.images, faces.labels)
+    assert featurizer.network_.preprocessing.image_size == (16, 16)
+
+
+def test_without_a_seed_each_fit_is_a_training_of_its_own(faces, workplace):
+    quick = CNNFeaturizer("tiny", weights=None, training=QUICK, image_size=16, random_state=None)
+    first, second = (clone(quick).fit(faces.images, faces.labels).network_.digest for _ in range(2))
+    assert first != second
+    assert len(list((workplace / "home" / "weights").glob("*.safetensors"))) == 2
+
+
+@pytest.mark.parametrize("shape", [2304, (48, 40)])
+def test_a_shape_that_does_not_fit_flattened_rows_is_told(faces, shape):
+    with pytest.raises(ValueError, match="image_shape must be"):
+        CNNFeaturizer("tiny", weights=WEIGHTS, image_shape=shape).fit(faces.images.reshape(60, -1))
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_one_colour_image_is_not_taken_for_many_narrow_ones(faces, channels):
+    featurizer = CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images)
+    with pytest.raises(ValueError, match="looks like one colour image of 48 x 48"):
+        featurizer.transform(np.zeros((48, 48, channels), dtype=np.uint8))
+
+
+def test_weights_that_know_the_images_are_told_once(faces, caplog):
+    known = replace(catalogue_network("tiny", random_state=7), trained_on=np.unique(faces.digests[:25]))
+    save_network(replace(known, watched=np.unique(faces.digests[:5])), "seen.safetensors")
+    pipeline = make_pipeline(CNNFeaturizer("tiny", weights="seen.safetensors"), LogisticRegression())
+    search = GridSearchCV(pipeline, {"logisticregression__C": [0.1, 1.0]}, cv=KFold(2), refit=False)
+    search.fit(faces.images[30:], faces.labels[30:] % 2)
+    assert caplog.messages == []
+    # the second fold is the first that holds any of them
+    for _ in range(2):
+        search.fit(faces.images, faces.labels % 2)
+    (message,) = caplog.messages
+    assert "tiny were trained on 20 of these 30 images" in message

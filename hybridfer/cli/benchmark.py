@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import itertools
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +15,12 @@ import click
 
 from ..errors import HybridferError
 from .completion import complete_feature, complete_pipeline
-from .options import check_writable, dataset_options, device_options, reading
+from .options import SEED, check_writable, dataset_options, device_options, reading
 
 if TYPE_CHECKING:
     from ..heads.search import Refit, Strategy
+
+RUNS = Path("runs")
 
 
 def _jobs(_context: click.Context, _parameter: click.Parameter, value: int) -> int:
@@ -85,7 +89,7 @@ def _jobs(_context: click.Context, _parameter: click.Parameter, value: int) -> i
     show_default=True,
     help="Worker processes of a search; -1 for all cores.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of heads and searches.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of heads and searches.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON instead of the table.")
 @dataset_options
 @device_options
@@ -124,41 +128,60 @@ def benchmark(
     from ..reporting.folder import write_report
     from ..reporting.terminal import render_table
 
-    out = out or _fresh_folder(data)
-    if (out / "report.json").exists() and not overwrite:
+    if out is not None and (out / "report.json").exists() and not overwrite:
         raise HybridferError(f"{out} holds a report already. Choose another --out, or replace it with --overwrite.")
-    check_writable(out)
-    report = run_benchmark(
-        data,
-        features,
-        pipelines or PIPELINES,
-        weights=weights,
-        store=store,
-        epochs=epochs,
-        search=search,
-        n_candidates=candidates,
-        refit=refit,
-        drop_twins=drop_twins,
-        groups=groups,
-        audit=audit,
-        n_jobs=jobs,
-        device=device,
-        precision=precision,
-        random_state=seed,
-        verbose=obj["verbose"],
-        command=public_command(["hybridfer", *sys.argv[1:]]),
-        **reading(options),
-    )
-    write_report(report, out, page=page)
+    check_writable(out or RUNS)
+    with _fresh_folder(data) if out is None else contextlib.nullcontext(out) as folder:
+        report = run_benchmark(
+            data,
+            features,
+            pipelines or PIPELINES,
+            weights=weights,
+            store=store,
+            epochs=epochs,
+            search=search,
+            n_candidates=candidates,
+            refit=refit,
+            drop_twins=drop_twins,
+            groups=groups,
+            audit=audit,
+            n_jobs=jobs,
+            device=device,
+            precision=precision,
+            random_state=seed,
+            verbose=obj["verbose"],
+            command=public_command(["hybridfer", *sys.argv[1:]]),
+            **reading(options),
+        )
+        write_report(report, folder, page=page)
     click.echo(report.to_json() if as_json else render_table(report).rstrip())
-    shown = out / ("report.html" if page else "report.md")
+    shown = folder / ("report.html" if page else "report.md")
     click.echo(f"\n{shown} shows it all; beside it are report.json, table.csv, table.tex and predictions.csv", err=True)
 
 
-def _fresh_folder(data: str) -> Path:
-    """Name a folder that no other run has."""
+@contextlib.contextmanager
+def _fresh_folder(data: str) -> Iterator[Path]:
+    """Make a folder that no other run has, and take it away again if nothing was written into it."""
     stem = Path(os.path.abspath(data)).name.partition(".")[0].replace(":", "-")
     name = f"{stem or 'images'}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     # two runs may begin within a second
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(folder for folder in map(Path("runs").joinpath, names) if not folder.exists())
+    first = not RUNS.exists()
+    fresh = next(folder for folder in map(RUNS.joinpath, names) if _is_made(folder))
+    try:
+        yield fresh
+    finally:
+        # a folder that holds something stays
+        with contextlib.suppress(OSError):
+            fresh.rmdir()
+            if first:
+                RUNS.rmdir()
+
+
+def _is_made(folder: Path) -> bool:
+    """Make a folder; False where another has it already."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True

@@ -33,6 +33,13 @@ COMMANDS = {
 
 # torch's errors, by name: torch is not imported for them
 OUT_OF_MEMORY = ("OutOfMemoryError",)
+NO_MEMORY = {
+    "audit": "Try a smaller --image-size.",
+    "benchmark": "Try fewer --jobs, a smaller --image-size, or a feature recipe whose training has a smaller batch_size.",
+    "extract": "Try a smaller --batch-size.",
+    "search": "Try a smaller --image-size, or a space whose trainings have a smaller batch_size.",
+    "train": "Try a smaller --batch-size.",
+}
 INTERRUPTED = {
     "benchmark": "Trainings, features and heads that are finished are kept: run the same command again to go on.",
     "extract": "Rows that are sealed are kept: run the same command again to go on.",
@@ -86,7 +93,8 @@ class LazyGroup(click.Group):
         except (MemoryError, RuntimeError) as error:
             if not isinstance(error, MemoryError) and type(error).__name__ not in OUT_OF_MEMORY:
                 raise
-            _fail(ctx, f"There is not enough memory ({str(error).partition('. ')[0]}). Try a smaller --batch-size.")
+            hint = NO_MEMORY.get(ctx.invoked_subcommand or "", "")
+            _fail(ctx, f"There is not enough memory ({str(error).partition('. ')[0]}). {hint}".rstrip())
         return None
 
 

@@ -13,6 +13,9 @@ from ..errors import HybridferError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# what NumPy's generators take
+SEED = click.IntRange(0, 2**32 - 1)
+
 
 def image_options(command: Command) -> Command:
     """Add the options that say which images of a dataset are read, and how."""

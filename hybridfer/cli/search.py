@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import HybridferError, require
-from .options import check_writable, dataset_options, reading
+from .options import SEED, check_writable, dataset_options, reading
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -51,7 +51,7 @@ RESULT = "study.json"
     "its own for these images and this space, in the folder where trained weights are kept]",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of a trial at most, instead of the space's.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the draws.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the draws.")
 @click.option(
     "--timeout", type=click.FloatRange(0, min_open=True), metavar="MIN", help="Begin no trial after so many minutes."
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .completion import complete_feature, complete_network
-from .options import check_writable, dataset_options, device_options, json_option, reading
+from .options import SEED, check_writable, dataset_options, device_options, json_option, reading
 
 if TYPE_CHECKING:
     from ..recipes import FeatureRecipe
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--batch-size", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Instead of the recipe's.")
-@click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
+@click.option("--seed", type=SEED, help="Instead of the recipe's.")
 @click.option("--store-as", type=click.Choice(["fp32", "fp16"]), default="fp32", help="fp16 halves the file.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of an interrupted training.")
 @click.option("--overwrite", is_flag=True, help="Replace the weights file, or the checkpoint, if there is one.")

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ def run_benchmark(
     """Train or load CNNs, embed, tune heads on validation, score test once, and compare with softmax.
 
     Whatever is finished - trainings, features, heads - is kept and found again by a later call. All that can be known to
-    be wrong before images are read is found out first.
+    be wrong before images are read is found out first. Heads are tuned and chosen, and temperatures fitted, on the
+    validation images that are no copies of train images.
 
     Parameters
     ----------
@@ -99,7 +101,8 @@ def run_benchmark(
     device, precision : str
         As for `CNNFeaturizer`; a precision holds for the training as well, but for fp16, in which nothing is trained.
     random_state : int
-        Seeds heads, searches and bootstrap; a training has its recipe's own seed, and splits are carved alike in every run.
+        Seeds heads, searches and bootstrap, from 0 to 2**32 - 1; a training has its recipe's own seed, and splits are carved
+        alike in every run.
     verbose : int
         1 shows bars on a terminal.
     command : str
@@ -129,14 +132,16 @@ def run_benchmark(
         raise RecipeError("n_jobs must be a number of processes, or -1 for all cores; got 0.")
     recipes = load_features(features, source, epochs, precision, single=not (weights is None and store is None))
     plan = Plan(recipes, load_heads(pipelines), weights, store, device, precision, epochs)
-    plan.rehearse()
+    searched = search != "off"
+    widths = plan.rehearse(searched=searched)
     table = None if groups is None else read_groups(groups)
     dataset, read_seconds = _read(source, reading)
     audited = _audit(dataset, n_jobs, verbose) if audit else None
     splits, dropped = three_splits(dataset, reading.get("test_split", "auto")), None
     if drop_twins:
         splits, dropped = without_twins(splits)
-    log.info("%s", splits.summary())
+    plan.check_heads(widths, len(splits.labels("train")), splits.dataset.classes, searched=searched)
+    _tell_splits(splits)
     test = splits.test
     by_column = {} if table is None else table.of_images(test.names)
     twins = twin_mask(test.digests, np.concatenate([splits.digests("train"), splits.digests("validation")]))
@@ -152,15 +157,16 @@ def run_benchmark(
         predictions,
         test.classes,
         random_state,
-        validation_labels=splits.labels("validation"),
+        validation_labels=splits.labels("tuning"),
         groups=by_column,
     )
+    protocol = describe_protocol(plan.features, weights, search, refit)
     said = PredictionTable.collect(test.labels, test.names, test.digests, twins, predictions, test.classes, projections)
     return BenchmarkReport(
         command=command,
         seed=random_state,
         dataset=summary,
-        protocol=describe_protocol(plan.features, weights, search, refit),
+        protocol=replace(protocol, tuning=" ".join(filter(None, [protocol.tuning, splits.tuning_remark]))),
         features=runs,
         audit=audited,
         rows=rows,
@@ -176,6 +182,14 @@ def _read(source: str | os.PathLike[str] | Dataset, reading: Mapping[str, Any]) 
         return source, None
     start = time.perf_counter()
     return read_dataset(source, **reading), time.perf_counter() - start
+
+
+def _tell_splits(splits: Splits) -> None:
+    """Log which images are in which split, and which of validation heads are not tuned on."""
+    log.info("%s", splits.summary())
+    if splits.tuning_remark:
+        level = logging.WARNING if splits.validation_copies == len(splits.labels("validation")) else logging.INFO
+        log.log(level, "%s", splits.tuning_remark)
 
 
 def _audit(dataset: Dataset, n_jobs: int | None, verbose: int) -> AuditReport:

@@ -45,7 +45,7 @@ class ChosenHead:
     feature, pipeline : str
         Names of its two recipes.
     validation_accuracy : float
-        The highest on validation.
+        The highest on validation; without the images that train has copies of.
     n_heads : int
         Heads that it was chosen among, itself included.
     comparisons : tuple of ChosenComparison

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,28 @@ from hybridfer.evaluation.significance import (
 
 #: Two rows whose answers are compared: the first less the second.
 Pair = tuple[Key, Key]
-#: Of a pair: points and their interval, images that only the first, and only the second, got right, and the p-value.
-Figures = tuple[float, Interval, int, int, float]
+
+
+class PairFigures(NamedTuple):
+    """What comes of comparing two rows, as yet without a correction for other comparisons.
+
+    Attributes
+    ----------
+    points : float
+        Accuracy of the first less that of the second, in percentage points.
+    points_interval : tuple of two floats
+        Newcombe's 95 % interval of that difference, in percentage points.
+    only_first, only_second : int
+        Images that only one of the two got right.
+    p_value : float
+        Exact two-sided McNemar test.
+    """
+
+    points: float
+    points_interval: Interval
+    only_first: int
+    only_second: int
+    p_value: float
 
 
 @dataclass(frozen=True)
@@ -108,8 +129,8 @@ def row_name(key: Key) -> str:
     return f"{pipeline} on {feature}"
 
 
-def compare_pair(y: NDArray[np.integer], a: NDArray[np.integer], b: NDArray[np.integer]) -> Figures:
-    """Compare what two rows predicted, as yet without a correction for other comparisons.
+def compare_pair(y: NDArray[np.integer], a: NDArray[np.integer], b: NDArray[np.integer]) -> PairFigures:
+    """Compare what two rows predicted.
 
     Parameters
     ----------
@@ -118,21 +139,20 @@ def compare_pair(y: NDArray[np.integer], a: NDArray[np.integer], b: NDArray[np.i
 
     Returns
     -------
-    tuple
-        Accuracy of the first less that of the second in percentage points, its Newcombe interval, the images that only the
-        first and that only the second got right, and the p-value of the exact two-sided McNemar test.
+    PairFigures
+        The first less the second.
 
     Examples
     --------
     >>> import numpy as np
     >>> y = np.array([0, 0, 1, 1])
-    >>> points, _, only_a, only_b, p_value = compare_pair(y, y, 1 - y)
-    >>> points, only_a, only_b, p_value
+    >>> figures = compare_pair(y, y, 1 - y)
+    >>> figures.points, figures.only_first, figures.only_second, figures.p_value
     (100.0, 4, 0, 0.125)
     """
     test, (low, high) = mcnemar_exact(y, a, b), paired_difference_interval(y, a, b)
     points = 100 * (test.only_a - test.only_b) / y.size
-    return points, (100 * low, 100 * high), test.only_a, test.only_b, test.p_value
+    return PairFigures(points, (100 * low, 100 * high), test.only_a, test.only_b, test.p_value)
 
 
 def compare_with_softmax_and_best(
@@ -158,24 +178,46 @@ def compare_with_softmax_and_best(
         By (feature, pipeline): the comparisons with softmax, of heads that have one beside them, and those with the best
         row, of all others. Both are empty where there is no image.
     """
-    if y.size == 0:
+    if y.size == 0 or not labels:
         return {}, {}
-    best = max(labels, key=lambda key: np.count_nonzero(labels[key] == y), default=None)
-    references = {key: softmax[key[0]] for key in labels if softmax.get(key[0], key) != key}
-    pairs: list[Pair] = [*references.items(), *((key, best) for key in labels if best is not None and key != best)]
-    compared = {pair: compare_pair(y, labels[pair[0]], labels[pair[1]]) for pair in dict.fromkeys(pairs)}
+    best = max(labels, key=lambda key: np.count_nonzero(labels[key] == y))
+    against_softmax = {key: (key, softmax[key[0]]) for key in labels if key[0] in softmax and key != softmax[key[0]]}
+    against_best = {key: (key, best) for key in labels if key != best}
+    pairs = dict.fromkeys([*against_softmax.values(), *against_best.values()])
+    compared = {(one, other): compare_pair(y, labels[one], labels[other]) for one, other in pairs}
     corrected = _corrected(compared)
-
-    def figures(pair: Pair) -> tuple[float, Interval, int, int, float, float]:
-        return *compared[pair], corrected[frozenset(pair)]
-
     return (
-        {key: SoftmaxComparison(*figures((key, reference))) for key, reference in references.items()},
-        {key: BestComparison(row_name(best), *figures((key, best))) for key in labels if best is not None and key != best},
+        {key: _with_softmax(compared[pair], corrected[frozenset(pair)]) for key, pair in against_softmax.items()},
+        {key: _with_best(best, compared[pair], corrected[frozenset(pair)]) for key, pair in against_best.items()},
     )
 
 
-def _corrected(compared: Mapping[Pair, Figures]) -> dict[frozenset[Key], float]:
+def _with_softmax(figures: PairFigures, p_holm: float) -> SoftmaxComparison:
+    """A head against its softmax."""
+    return SoftmaxComparison(
+        points=figures.points,
+        points_interval=figures.points_interval,
+        only_head=figures.only_first,
+        only_softmax=figures.only_second,
+        p_value=figures.p_value,
+        p_holm=p_holm,
+    )
+
+
+def _with_best(best: Key, figures: PairFigures, p_holm: float) -> BestComparison:
+    """A row against the best one."""
+    return BestComparison(
+        best=row_name(best),
+        points=figures.points,
+        points_interval=figures.points_interval,
+        only_this=figures.only_first,
+        only_best=figures.only_second,
+        p_value=figures.p_value,
+        p_holm=p_holm,
+    )
+
+
+def _corrected(compared: Mapping[Pair, PairFigures]) -> dict[frozenset[Key], float]:
     """Correct p-values for all pairs of rows; the test of a pair is the same from either side."""
-    by_pair = {frozenset(pair): figures[-1] for pair, figures in compared.items()}
+    by_pair = {frozenset(pair): figures.p_value for pair, figures in compared.items()}
     return dict(zip(by_pair, holm(list(by_pair.values())).tolist(), strict=True))

@@ -19,7 +19,7 @@ from hybridfer.evaluation.given import GivenNetwork, network_behind
 from hybridfer.evaluation.leaks import NetworkLeaks
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.evaluation.projection import project
-from hybridfer.evaluation.splits import Splits
+from hybridfer.evaluation.splits import Part, Splits
 from hybridfer.extraction import (
     default_store_path,
     extract_into,
@@ -46,6 +46,9 @@ from hybridfer.training import check_training, remembered_path, train_network
 
 log = logging.getLogger("hybridfer")
 
+#: What heads are fitted on, tuned on, and asked about.
+PARTS: tuple[Part, ...] = ("train", "tuning", "test")
+
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
@@ -60,7 +63,8 @@ class Embedded:
     store : FeatureStore
         Where the rows are.
     features, logits : dict of str to ndarray
-        By split: float32 (n, d) and (n, n_classes).
+        By split: float32 (n, d) and (n, n_classes); of validation ``"tuning"``, the images that heads are tuned on. No
+        logits of a plain feature extractor.
     projection : ndarray of shape (n_test, 2), dtype float32, or None
         The test images' features on their first two principal components; None where they have none.
     """
@@ -68,8 +72,8 @@ class Embedded:
     run: FeatureRun
     network: Network
     store: FeatureStore
-    features: Mapping[str, NDArray[np.float32]]
-    logits: Mapping[str, NDArray[np.float32]]
+    features: Mapping[Part, NDArray[np.float32]]
+    logits: Mapping[Part, NDArray[np.float32]]
     projection: NDArray[np.float32] | None
 
     def softmax(self, splits: Splits) -> Prediction | None:
@@ -81,8 +85,8 @@ class Embedded:
         columns = [self.network.classes.index(name) for name in classes]
         probabilities = softmax(self.logits["test"][:, columns].astype(float), axis=1)
         seconds = time.perf_counter() - start
-        validation = softmax(self.logits["validation"][:, columns].astype(float), axis=1)
-        labels = splits.labels("validation")
+        validation = softmax(self.logits["tuning"][:, columns].astype(float), axis=1)
+        labels = splits.labels("tuning")
         accuracy = float((validation.argmax(axis=1) == labels).mean())
         learnt = float((self.logits["train"][:, columns].argmax(axis=1) == splits.labels("train")).mean())
         told = []
@@ -122,15 +126,15 @@ def embed_splits(
     """
     network, seconds, origin = _network(recipe, splits, weights, device, verbose)
     # logits ride along, so that the softmax row comes from the very same pass as the features
-    layers = with_riding(recipe.layers)
+    layers = with_riding(recipe.layers, network)
     embedder = Embedder(network, layers, views=recipe.views, device=device, precision=precision or recipe.precision)
     key = store_key(network, embedder)
     path = Path(store) if store is not None else default_store_path(key, recipe.name, asked=recipe.layers)
     opened = open_store(path, network, embedder, recipe.layers, without_riding=False)
     rows = row_source(network, embedder, recipe.layers, on_disk if store is None else on_loan)
     extraction = extract_into(opened, splits.dataset, rows, progress=bool(verbose))
-    digests = {split: splits.digests(split) for split in ("train", "validation", "test")}
-    features = {split: opened.get(wanted, recipe.layers) for split, wanted in digests.items()}
+    digests = {part: splits.digests(part) for part in PARTS}
+    features = {part: opened.get(wanted, recipe.layers) for part, wanted in digests.items()}
     projection, variance = project(features["test"])
     history = read_history(network.history)
     seen = NetworkLeaks.of(recipe.name, network, splits, twins)
@@ -163,25 +167,32 @@ def embed_splits(
         network,
         opened,
         features=features,
-        logits={split: opened.get(wanted, "logits") for split, wanted in digests.items()},
+        logits={part: opened.get(wanted, "logits") for part, wanted in digests.items()} if "logits" in layers else {},
         projection=projection,
     )
 
 
-def check_recipe(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None, device: str, precision: str | None) -> None:
+def check_recipe(
+    recipe: FeatureRecipe, weights: str | os.PathLike[str] | None, device: str, precision: str | None
+) -> int | None:
     """Find out before anything long begins whether a recipe's network, layers, device and precision can be had.
 
     Of a training, so can the weights that it starts with, and those of a teacher.
+
+    Returns
+    -------
+    int or None
+        The number of features; None where logits of a network that is yet to be trained are among them, as these are as
+        many as the classes.
     """
     choose_precision(precision or recipe.precision, choose_device(device))
     if isinstance(recipe, GivenNetwork):
         recipe.check()
-    if weights is not None or recipe.weights is not None:
-        network = network_behind(recipe, weights)
-    else:
-        network = check_training(recipe)
+    trained = weights is None and recipe.weights is None
+    network = check_training(recipe) if trained else network_behind(recipe, weights)
     for layer in recipe.layers:
         network.submodule(layer)
+    return None if trained and "logits" in recipe.layers else sum(layer_widths(network, recipe.layers).values())
 
 
 def _network(

@@ -18,7 +18,7 @@ import numpy as np
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.files import write_aside
 
-FORMAT = 2
+FORMAT = 3
 PROBABILITIES = ("probabilities", "validation_probabilities")
 
 
@@ -54,6 +54,7 @@ class FinishedHeads:
             "fit_seconds": prediction.fit_seconds,
             "predict_seconds": prediction.predict_seconds,
             "warnings": list(prediction.warnings),
+            "grid_ends": dict(prediction.grid_ends),
         }
         arrays: dict[str, Any] = {"labels": prediction.labels, "told": np.array(json.dumps(told))}
         known = {name: getattr(prediction, name) for name in PROBABILITIES}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from hybridfer.evaluation.splits import Splits
 from hybridfer.evaluation.summary import DatasetSummary
-from hybridfer.evaluation.twins import Leak, count_leak, count_validation_leak
+from hybridfer.evaluation.twins import Leak, count_leak, count_new, count_validation_leak
 
 if TYPE_CHECKING:
     from hybridfer.networks import Network
     from hybridfer.training.ancestry import Ancestry
 
 _WARNING = "Do not trust this comparison:"
+_TUNED = "Do not trust how the heads were tuned:"
 
 
 class KnowsLeaks(Protocol):
@@ -57,13 +58,13 @@ class NetworkLeaks:
     @classmethod
     def of(cls, recipe: str, network: Network, splits: Splits, twins: NDArray[np.bool_]) -> NetworkLeaks:
         """Count them; nothing needs to be embedded for it."""
-        return cls._counted(recipe, network.trained_on, network.watched, splits, twins)
+        return cls._counted(recipe, network.trained_on, network.watched, network.untold, splits, twins)
 
     @classmethod
     def inherited(cls, recipe: str, ancestry: Ancestry, splits: Splits, twins: NDArray[np.bool_]) -> NetworkLeaks:
         """Count those that a network will have been trained on which is yet to be trained, as its ancestors have been."""
         seen, watched = ancestry.seen_with(splits.digests("train"), splits.digests("validation"))
-        return cls._counted(recipe, seen, watched, splits, twins)
+        return cls._counted(recipe, seen, watched, ancestry.untold, splits, twins)
 
     @classmethod
     def _counted(
@@ -71,15 +72,19 @@ class NetworkLeaks:
         recipe: str,
         seen: NDArray[np.bytes_],
         watched: NDArray[np.bytes_] | None,
+        untold: Sequence[str],
         splits: Splits,
         twins: NDArray[np.bool_],
     ) -> NetworkLeaks:
+        if not len(seen):
+            return cls(recipe, None, None)
         test, validation, train = (splits.digests(split) for split in ("test", "validation", "train"))
-        return cls(
-            recipe,
-            count_leak(test, seen, twins) if len(seen) else None,
-            count_validation_leak(validation, train, seen, watched),
+        leak = replace(
+            count_leak(test, seen, twins),
+            validation_seen=count_new(validation, train, seen) if watched is None else None,
+            untold=tuple(untold),
         )
+        return cls(recipe, leak, count_validation_leak(validation, train, seen, watched))
 
 
 def find_leaks(dataset: DatasetSummary, features: Iterable[KnowsLeaks]) -> tuple[str, ...]:
@@ -107,24 +112,59 @@ def find_leaks(dataset: DatasetSummary, features: Iterable[KnowsLeaks]) -> tuple
     >>> find_leaks(same, [])[0][:81]
     'Do not trust this comparison: 10 of 10 test images are also training images: what'
     """
-    leaks = []
-    if dataset.n_test and dataset.n_test - dataset.twins < dataset.n_test / 2:
-        leaks.append(
-            f"{_WARNING} {dataset.twins:,} of {dataset.n_test:,} test images are also training images: what is scored "
-            "here is how well they are known by heart (a leak)."
-        )
-    hint = " Train it without them, or leave the twins in train." if dataset.dropped_twins else ""
-    leaks += [
-        f"{_WARNING} the CNN of {run.recipe} was trained on {run.leak.twin_free:,} of the twin-free test images "
-        f"(a leak).{hint}"
-        for run in features
-        if run.leak is not None and run.leak.twin_free
-    ]
-    leaks += [
-        f"Do not trust how the heads were tuned: the CNN of {run.recipe} was trained on {run.validation_leak:,} of the "
-        f"{dataset.n_validation:,} validation images (a leak). "
-        "Give a validation split that it has not seen, or train it anew."
-        for run in features
-        if run.validation_leak
-    ]
+    features = tuple(features)
+    leaks = _twins(dataset)
+    leaks += [leak for run in features for leak in _into_test(run, dataset)]
+    leaks += [leak for run in features for leak in _into_validation(run, dataset)]
     return tuple(leaks)
+
+
+def _twins(dataset: DatasetSummary) -> list[str]:
+    """Warn of a test split of which most are twins."""
+    if not dataset.n_test or dataset.n_test - dataset.twins >= dataset.n_test / 2:
+        return []
+    others = "" if dataset.twins_in_train >= dataset.twins else " or validation images"
+    return [
+        f"{_WARNING} {dataset.twins:,} of {dataset.n_test:,} test images are also training images{others}: what is scored "
+        "here is how well they are known by heart (a leak)."
+    ]
+
+
+def _into_test(run: KnowsLeaks, dataset: DatasetSummary) -> list[str]:
+    """Warn of a CNN that was trained on test images that are no twins."""
+    if run.leak is None or not run.leak.twin_free:
+        return []
+    hint = " Train it without them, or leave the twins in train." if dataset.dropped_twins else ""
+    return [
+        f"{_WARNING} the CNN of {run.recipe} was trained on {at_least(run.leak)}{run.leak.twin_free:,} of the twin-free "
+        f"test images (a leak).{hint}"
+    ]
+
+
+def _into_validation(run: KnowsLeaks, dataset: DatasetSummary) -> list[str]:
+    """Warn of a CNN that was trained on validation images, or may have been."""
+    ways_out = "Give a validation split that it has not seen, or train it anew."
+    if run.validation_leak:
+        least = "" if run.leak is None else at_least(run.leak)
+        return [
+            f"{_TUNED} the CNN of {run.recipe} was trained on {least}{run.validation_leak:,} of the "
+            f"{dataset.n_validation:,} validation images (a leak). {ways_out}"
+        ]
+    if run.leak is None or not run.leak.validation_seen:
+        return []
+    seen = f"{at_least(run.leak)}{run.leak.validation_seen:,}"
+    return [
+        f"{_TUNED} the CNN of {run.recipe} was trained on or watched {seen} of the {dataset.n_validation:,} "
+        f"validation images, and its weights do not say which (a leak, unless it only watched them). {ways_out}"
+    ]
+
+
+def at_least(leak: Leak) -> str:
+    """Put before the counts of a leak whether they may be higher.
+
+    Examples
+    --------
+    >>> at_least(Leak(2, 1)), at_least(Leak(2, 1, untold=("the member tiny",)))
+    ('', 'at least ')
+    """
+    return "at least " if leak.untold else ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from hybridfer.errors import RecipeError
 from hybridfer.evaluation.embedded import check_recipe
 from hybridfer.evaluation.given import GivenNetwork, name_networks, network_behind
 from hybridfer.extraction import check_features
-from hybridfer.heads import rehearse_recipe
+from hybridfer.heads import build_head, check_size, rehearse_recipe
 from hybridfer.networks import Network
 from hybridfer.recipes import FeatureRecipe, PipelineRecipe, expand_recipe, load_recipe
 from hybridfer.training.ancestry import Ancestry, load_ancestry
@@ -92,18 +93,58 @@ class Plan:
                 if ancestry.named:
                     yield recipe.name, ancestry
 
-    def rehearse(self) -> None:
+    def rehearse(self, *, searched: bool = True) -> dict[str, int | None]:
         """Find out whether networks, layers, device and precision can be had, and fit each head on a few synthetic rows.
+
+        Parameters
+        ----------
+        searched : bool
+            Whether the heads' grids are tried; without it their own parameters are fitted.
+
+        Returns
+        -------
+        dict of str to int or None
+            By feature recipe the number of its features; None where that depends on the images.
 
         Raises
         ------
         RecipeError, WeightsError
-            Naming what cannot be had.
+            Naming what cannot be had, or cannot be fitted on so many features.
         """
-        for recipe in self.features:
-            check_recipe(recipe, self.weights, self.device, self.precision)
+        widths = {recipe.name: check_recipe(recipe, self.weights, self.device, self.precision) for recipe in self.features}
         for head in self.heads:
             rehearse_recipe(head)
+        self._check_sizes(widths, None, searched)
+        return widths
+
+    def check_heads(
+        self, widths: Mapping[str, int | None], rows: int, classes: Sequence[str], *, searched: bool = True
+    ) -> None:
+        """Find out whether each head can be fitted on so many train images, and knows the classes that it weighs.
+
+        Parameters
+        ----------
+        widths : mapping of str to int or None
+            From `rehearse`.
+        rows : int
+            Train images.
+        classes : sequence of str
+            Of the dataset.
+        searched : bool
+            As for `rehearse`.
+
+        Raises
+        ------
+        RecipeError
+            Naming the head.
+        """
+        for head in self.heads:
+            build_head(head, classes=classes)
+        self._check_sizes(widths, rows, searched)
+
+    def _check_sizes(self, widths: Mapping[str, int | None], rows: int | None, searched: bool) -> None:
+        for head, (features, columns) in itertools.product(self.heads, widths.items()):
+            check_size(head, rows, columns, features=features, searched=searched)
 
 
 def load_features(

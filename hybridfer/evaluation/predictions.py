@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -194,7 +195,7 @@ class PredictionTable:
                     },
                     projections={recipe: arrays[f"projection_{i}"] for i, recipe in enumerate(projected)},
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise HybridferError(f"{path} is no readable predictions file ({error}). Run the benchmark again.") from error
 
     def _headings(self) -> list[str]:

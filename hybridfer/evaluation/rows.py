@@ -37,7 +37,7 @@ class Row:
     best_params : dict
         What the search chose.
     validation_accuracy : float or None
-        The accuracy on validation by which it was chosen.
+        The accuracy on validation by which it was chosen; without the images that train has copies of.
     whole : Scores
         On the whole test split: what others publish.
     twin_free : Scores or None

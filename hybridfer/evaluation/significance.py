@@ -209,12 +209,17 @@ def bootstrap_macro_f1(
     replacement is multinomial over the cells of the observed one. Drawing matrices is therefore the same bootstrap as
     drawing images, without touching an image.
 
+    Each resample is averaged over the classes that occur in it, as the estimate is over those that occur in `y`: a class of
+    few images that happens not to be drawn has no F1. Counting it as 0 would draw the interval down, away from the estimate.
+    Images are drawn from all classes together and not within each: a test split is a sample of images in which the number of
+    a class is chance too, and what a class of one image would add with that number held fast is no variation at all.
+
     Parameters
     ----------
     y, prediction : array-like of shape (n,), integers below `n_classes`
         The true and the predicted classes; n is at least 1.
     n_classes : int
-        How many classes there are. The mean is taken over those that occur in `y`.
+        How many classes there are.
     confidence : float, default 0.95
         Coverage of the interval.
     n_resamples : int, default 1000
@@ -249,8 +254,9 @@ def bootstrap_macro_f1(
     true_positives = draws @ (in_truth * in_prediction)
     support_and_predicted = draws @ (in_truth + in_prediction)
     f1 = 2 * true_positives / np.maximum(support_and_predicted, 1)
+    macro_f1 = f1.mean(axis=1, where=draws @ in_truth > 0)
     tail = (1 - confidence) / 2
-    low, high = np.quantile(f1.mean(axis=1), [tail, 1 - tail])
+    low, high = np.quantile(macro_f1, [tail, 1 - tail])
     return float(low), float(high)
 
 

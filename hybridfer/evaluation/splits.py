@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +20,16 @@ TEST_SHARE = 0.2
 # one for every run: a CNN trained elsewhere by the same rule must not have been trained on what heads are tuned on
 CARVING_SEED = 0
 
+#: A split, or those of its validation images that heads are tuned on.
+Part = Literal["train", "validation", "tuning", "test"]
+
 
 @dataclass(frozen=True, eq=False)
 class Splits:
     """A dataset with train, validation and test.
+
+    Heads are tuned on ``"tuning"``: the validation images whose pixels do not occur in train, as copies of what was learnt
+    favour heads that learn by heart; all validation images where every one is such a copy.
 
     Attributes
     ----------
@@ -40,13 +48,42 @@ class Splits:
         """The images that are scored once."""
         return self.dataset.split("test")
 
-    def labels(self, split: str) -> NDArray[np.int64]:
-        """Classes of a split's images, as positions."""
-        return self.dataset.split(split).labels
+    @cached_property
+    def validation_copies(self) -> int:
+        """Validation images whose pixels also occur in train; none where validation was carved from it."""
+        return int(np.isin(self.digests("validation"), self.digests("train")).sum())
 
-    def digests(self, split: str) -> NDArray[np.bytes_]:
-        """Digests of a split's images."""
-        return self.dataset.digests[self.dataset.splits == split]
+    @property
+    def tuning_remark(self) -> str:
+        """Which validation images heads are not tuned on, in a sentence; empty where none is a copy."""
+        n = len(self.digests("validation"))
+        if self.validation_copies == n:
+            return (
+                f"All {n:,} validation images are copies of train images: heads are tuned and chosen on images that they "
+                "have learnt, which favours those that learn by heart."
+            )
+        if self.validation_copies:
+            return (
+                f"{self.validation_copies:,} of {n:,} validation images are copies of train images: heads are tuned and "
+                "chosen, and temperatures fitted, without them."
+            )
+        return ""
+
+    def labels(self, part: Part) -> NDArray[np.int64]:
+        """Classes of the images of a split or of ``"tuning"``, as positions."""
+        return self.dataset.labels[self._of(part)]
+
+    def digests(self, part: Part) -> NDArray[np.bytes_]:
+        """Digests of the images of a split or of ``"tuning"``."""
+        return self.dataset.digests[self._of(part)]
+
+    def _of(self, part: Part) -> NDArray[np.bool_]:
+        splits = self.dataset.splits
+        if part != "tuning":
+            return splits == part
+        validation = splits == "validation"
+        fresh = validation & ~np.isin(self.dataset.digests, self.digests("train"))
+        return fresh if fresh.any() else validation
 
     def summary(self) -> str:
         """Describe the dataset by the splits that are used, and say where they came from."""
@@ -80,8 +117,7 @@ def three_splits(dataset: Dataset, test_split: str = "auto") -> Splits:
     ("the source's own validation split", 21)
     """
     check_trainable(dataset, ("validation", "test"))
-    asked = {"public": "PublicTest", "private": "PrivateTest", "all": "PublicTest and PrivateTest together"}
-    test_origin = asked.get(test_split, "the source's own test split")
+    test_origin = _test_origin(dataset, test_split)
     validation_origin = "the source's own validation split"
     if not dataset.has_split("test"):
         dataset = dataset.with_split("test", TEST_SHARE, CARVING_SEED)
@@ -90,6 +126,19 @@ def three_splits(dataset: Dataset, test_split: str = "auto") -> Splits:
         dataset = dataset.with_validation(VALIDATION_SHARE, CARVING_SEED)
         validation_origin = f"{VALIDATION_SHARE:.0%} of train, drawn by class"
     return Splits(dataset, validation_origin, test_origin)
+
+
+def _test_origin(dataset: Dataset, test_split: str) -> str:
+    """Say which images the source's own test split is made of, as far as that is known."""
+    if test_split != "all":
+        return {"public": "PublicTest", "private": "PrivateTest"}.get(test_split, "the source's own test split")
+    names = dataset.names[dataset.splits == "test"]
+    named = {part: np.char.find(names, part) >= 0 for part in ("PublicTest", "PrivateTest")}
+    told = [part for part, images in named.items() if images.any()]
+    if told and np.logical_or.reduce(list(named.values())).all():
+        return " and ".join(told) + " together" * (len(told) > 1)
+    # tables do not name their images after the parts, and other sources have none
+    return "all test images of the source (of FER2013: PublicTest and PrivateTest together)"
 
 
 def trained_and_watched(dataset: Dataset) -> Dataset:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ SEARCH_WORDS = {
     "random": "candidates drawn from the recipe's grid",
     "off": "no search: the recipe's own parameters",
 }
+
+# weights that do not say what they were trained on leave nothing to count
+_COUNTED = "test images that the weights name as seen are counted"
 
 
 @dataclass(frozen=True)
@@ -127,10 +131,10 @@ def describe_protocol(features: Sequence[FeatureRecipe], weights: object | None,
     loaded = [recipe.name for recipe in features if recipe.name not in trained]
     told = []
     if trained:
-        told.append(f"{', '.join(trained)}: trained on train; early stopping and schedules watched validation.")
+        told += _trainings([recipe for recipe in features if recipe.name in trained])
     told += _inheritances([recipe for recipe in features if recipe.name in trained])
     if loaded:
-        told.append(f"{', '.join(loaded)}: loaded, not trained here; test images that weights have seen are counted.")
+        told.append(f"{', '.join(loaded)}: loaded, not trained here; {_COUNTED}.")
     return Protocol(
         network=" ".join(told),
         tuning=f"Heads were fitted on train and chosen on validation ({SEARCH_WORDS[search]}); "
@@ -138,6 +142,39 @@ def describe_protocol(features: Sequence[FeatureRecipe], weights: object | None,
         refit=f"With the chosen parameters each head was fitted on {refit}.",
         scoring="The test split was scored once, after every choice. Softmax comes from the same forward pass.",
     )
+
+
+def decided_on_validation(training: Mapping[str, Any]) -> list[str]:
+    """Say what a training decides by its validation images; the temperature aside, which `calibrate` asks for.
+
+    Parameters
+    ----------
+    training : mapping of str to object
+        Parameters of a `CNNClassifier`, such as `hybridfer.networks.Network.training`.
+
+    Returns
+    -------
+    list of str
+        A clause each; empty where they decide neither.
+
+    Examples
+    --------
+    >>> decided_on_validation({"patience": None, "schedule": "plateau"})
+    ['when to lower the learning rate']
+    """
+    decided = ["when to stop and which epoch to keep"] if training.get("patience") is not None else []
+    return decided + (["when to lower the learning rate"] if training.get("schedule") == "plateau" else [])
+
+
+def _trainings(trained: Sequence[FeatureRecipe]) -> list[str]:
+    """Say what trainings used validation for, in a sentence for all that used it alike."""
+    alike: dict[str, list[str]] = {}
+    for recipe in trained:
+        decided = decided_on_validation(recipe.training.to_params())
+        decided += ["the temperature that the logits are divided by"] if recipe.training.calibrate else []
+        told = f"validation decided {listed(decided)}" if decided else "nothing was decided on validation"
+        alike.setdefault(told, []).append(recipe.name)
+    return [f"{', '.join(names)}: trained on train; {told}." for told, names in alike.items()]
 
 
 def _inheritances(trained: Sequence[FeatureRecipe]) -> list[str]:
@@ -150,4 +187,4 @@ def _inheritances(trained: Sequence[FeatureRecipe]) -> list[str]:
         taken += [f"is taught by {listed([Path(member).name for member in teachers])}"] if teachers else []
         if taken:
             heirs.setdefault(listed(taken), []).append(recipe.name)
-    return [f"{', '.join(names)}: {taken}; test images that those have seen are counted." for taken, names in heirs.items()]
+    return [f"{', '.join(names)}: {taken}; {_COUNTED}." for taken, names in heirs.items()]

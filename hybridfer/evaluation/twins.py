@@ -10,19 +10,26 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Leak:
-    """Test images that the CNN was trained on.
+    """Test images that the CNN was trained on, and what is not known of its past.
 
     Attributes
     ----------
     images : int
-        How many of the test images the CNN was trained on.
+        How many of the test images the CNN was trained on; at least so many where `untold` is not empty.
     twin_free : int
         How many of these are not accounted for as twins, and so still stand in the part that decides the comparison.
         Above 0 the comparison is not to be trusted.
+    validation_seen : int or None
+        Validation images, copies of train images aside, that it was trained on or watched, where its weights do not say
+        which of the two; None where they do.
+    untold : tuple of str
+        What its weights come from that does not say which images it was trained on, as `Network.untold` names it.
     """
 
     images: int
     twin_free: int
+    validation_seen: int | None = None
+    untold: tuple[str, ...] = ()
 
 
 def twin_mask(test_digests: NDArray[np.bytes_], train_digests: NDArray[np.bytes_]) -> NDArray[np.bool_]:
@@ -75,7 +82,7 @@ def count_leak(test_digests: NDArray[np.bytes_], seen_digests: NDArray[np.bytes_
     >>> import numpy as np
     >>> test = np.array([b"a", b"b", b"c"], dtype="S16")
     >>> count_leak(test, np.array([b"a", b"b"], dtype="S16"), np.array([True, False, False]))
-    Leak(images=2, twin_free=1)
+    Leak(images=2, twin_free=1, validation_seen=None, untold=())
     """
     seen = np.isin(test_digests, seen_digests)
     return Leak(images=int(seen.sum()), twin_free=int((seen & ~twins).sum()))
@@ -112,5 +119,26 @@ def count_validation_leak(
     """
     if watched is None:
         return None
-    learnt = np.setdiff1d(seen, watched)
-    return int((np.isin(validation, learnt) & ~np.isin(validation, train)).sum())
+    return count_new(validation, train, np.setdiff1d(seen, watched))
+
+
+def count_new(validation: NDArray[np.bytes_], train: NDArray[np.bytes_], known: NDArray[np.bytes_]) -> int:
+    """Count the validation images that are among certain images, and are no copies of train images.
+
+    Parameters
+    ----------
+    validation, train, known : ndarray of shape (n,), (m,) and (k,), dtype "S16"
+        Digests of images.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> validation, train = np.array([b"a", b"b", b"c"], dtype="S16"), np.array([b"c", b"d"], dtype="S16")
+    >>> count_new(validation, train, validation)
+    2
+    """
+    return int((np.isin(validation, known) & ~np.isin(validation, train)).sum())

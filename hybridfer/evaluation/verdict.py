@@ -41,10 +41,18 @@ def verdict(rows: Sequence[Row]) -> str:
     better = [pair for pair in compared if pair[1].is_better]
     worse = [pair for pair in compared if pair[1].is_worse]
     part = "test split" if all(row.twins is None for row in rows) else "twin-free part"
-    sentences = [_winners(better, part) if better else _no_winner(compared[0], part, bool(worse))]
+    alone = _without_softmax(rows)
+    sentences = [_winners(better, part) if better else _no_winner(compared[0], part, bool(worse), bool(alone))]
     if worse:
         sentences.append(_losers(worse[::-1]))
+    if alone:
+        sentences.append(f"The heads on {wording.listed(alone)} have no softmax of their own.")
     return " ".join(sentences)
+
+
+def _without_softmax(rows: Sequence[Row]) -> list[str]:
+    """Name the CNNs whose heads stand without their own softmax."""
+    return list(dict.fromkeys(row.feature for row in rows if not row.is_softmax and row.versus_softmax is None))
 
 
 def _without_comparison(rows: Sequence[Row]) -> str:
@@ -62,7 +70,7 @@ def _winners(better: list[tuple[Row, SoftmaxComparison]], part: str) -> str:
     """Name the best head, and who else beats softmax."""
     row, comparison = better[0]
     sentence = (
-        f"{row.name} beats its softmax by {_gap(comparison)} on the {part} "
+        f"{row.name} beats its softmax by {wording.gap(comparison.points)} on the {part} "
         f"(McNemar {wording.p_equation(comparison.p_holm)} after Holm's correction)."
     )
     if len(better) > 1:
@@ -71,26 +79,22 @@ def _winners(better: list[tuple[Row, SoftmaxComparison]], part: str) -> str:
     return sentence
 
 
-def _no_winner(best: tuple[Row, SoftmaxComparison], part: str, some_worse: bool) -> str:
-    """Say that no head won, and how far the best one came."""
+def _no_winner(best: tuple[Row, SoftmaxComparison], part: str, some_worse: bool, some_alone: bool) -> str:
+    """Say that no head won, and how far the best one came; heads may stand without their own softmax."""
     row, comparison = best
     verb = "beats" if some_worse else "differs from"
-    near = f"best: {row.name}, {wording.points(comparison.points)} points, {wording.p_equation(comparison.p_holm)}"
-    return f"No head {verb} softmax beyond chance on the {part} ({near})."
+    softmax = "its own softmax" if some_alone else "softmax"
+    near = f"best: {row.name}, {wording.lead(comparison.points)}, {wording.p_equation(comparison.p_holm)}"
+    return f"No head {verb} {softmax} beyond chance on the {part} ({near})."
 
 
 def _losers(worse: list[tuple[Row, SoftmaxComparison]]) -> str:
     """Name the heads that softmax beats, the worst first."""
     if len(worse) == 1:
         row, comparison = worse[0]
-        return f"{row.name} is worse than its softmax by {_gap(comparison)} ({wording.p_equation(comparison.p_holm)})."
+        gap, p = wording.gap(comparison.points), wording.p_equation(comparison.p_holm)
+        return f"{row.name} is worse than its softmax by {gap} ({p})."
     return f"Worse than their softmax: {wording.listed([_short(*pair) for pair in worse])}."
-
-
-def _gap(comparison: SoftmaxComparison) -> str:
-    """The size of a difference, without its sign."""
-    size = f"{abs(comparison.points):.1f}"
-    return f"{size} point" if size == "1.0" else f"{size} points"
 
 
 def _short(row: Row, comparison: SoftmaxComparison) -> str:

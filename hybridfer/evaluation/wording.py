@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hybridfer.evaluation.significance import Interval
+from hybridfer.evaluation.significance import ALPHA, Interval
+
+# of a p-value; a double has no more that count
+_MOST_DECIMALS = 17
 
 
 def percent(share: float) -> str:
@@ -43,6 +46,32 @@ def points(difference: float) -> str:
     return f"{rounded:+.1f}" if rounded else "0.0"
 
 
+def lead(difference: float) -> str:
+    """Write a difference in percentage points with its sign and its unit.
+
+    Examples
+    --------
+    >>> lead(1.13), lead(-0.96)
+    ('+1.1 points', '-1.0 point')
+    """
+    return _with_unit(points(difference))
+
+
+def gap(difference: float) -> str:
+    """Write the size of a difference in percentage points with its unit.
+
+    Examples
+    --------
+    >>> gap(-1.13), gap(0.96)
+    ('1.1 points', '1.0 point')
+    """
+    return _with_unit(f"{abs(difference):.1f}")
+
+
+def _with_unit(written: str) -> str:
+    return f"{written} point" if written.lstrip("+-") == "1.0" else f"{written} points"
+
+
 def points_interval(ends: Interval) -> str:
     """Write an interval of percentage points.
 
@@ -55,14 +84,17 @@ def points_interval(ends: Interval) -> str:
 
 
 def p_value(p: float) -> str:
-    """Write a p-value with three decimals, for a table.
+    """Write a p-value with three decimals, for a table; with more where three would round it to the level of 0.05.
 
     Examples
     --------
-    >>> p_value(0.0031), p_value(0.00002)
-    ('0.003', '< 0.001')
+    >>> p_value(0.0031), p_value(0.00002), p_value(0.0496), p_value(0.0504)
+    ('0.003', '< 0.001', '0.0496', '0.0504')
     """
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    if p < 0.001:
+        return "< 0.001"
+    written = (f"{p:.{decimals}f}" for decimals in range(3, _MOST_DECIMALS))
+    return f"{p:.3f}" if p == ALPHA else next((text for text in written if float(text) != ALPHA), f"{ALPHA:.3f}")
 
 
 def p_equation(p: float) -> str:
@@ -118,3 +150,14 @@ def count(number: int, noun: str) -> str:
     ('1 image', '3,589 images')
     """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def unknown_past(untold: Sequence[str]) -> str:
+    """Name what weights come from that does not say which images it was trained on.
+
+    Examples
+    --------
+    >>> unknown_past(["the member tiny"]), unknown_past(["the start a", "the teacher b"])
+    ('what the member tiny was trained on is unknown', 'what the start a and the teacher b were trained on is unknown')
+    """
+    return f"what {listed(untold)} {'was' if len(untold) == 1 else 'were'} trained on is unknown"

@@ -1,8 +1,9 @@
 """Extraction: images, a network and a store meet, and each distinct image is embedded once."""
 
 from .embedding import RowSource, alone, blocks_of, embed_missing
-from .extract import Extraction, check_features, extract_features, extract_into, network_of
-from .keys import default_store_path, layer_widths, open_store, store_key, with_riding
+from .extract import Extraction, check_features, extract_features, extract_into, network_of, sized_preprocessing
+from .keys import asked_layers, default_store_path, layer_widths, open_store, store_key, with_riding
+from .known_images import warn_of_known_images
 from .members import Kept, in_memory, on_disk, on_loan, row_source
 from .memory import MEMORY, MemoryStore
 
@@ -13,6 +14,7 @@ __all__ = [
     "MemoryStore",
     "RowSource",
     "alone",
+    "asked_layers",
     "blocks_of",
     "check_features",
     "default_store_path",
@@ -26,6 +28,8 @@ __all__ = [
     "on_loan",
     "open_store",
     "row_source",
+    "sized_preprocessing",
     "store_key",
+    "warn_of_known_images",
     "with_riding",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,14 +18,19 @@ from ..datasets.dataset import Problem
 from ..datasets.index import DatasetIndex, check_problems
 from ..datasets.read import scan_dataset
 from ..errors import DatasetError, RecipeError, WeightsError
-from ..networks import Embedder, Network, is_backbone, load_network, network_preprocessing
+from ..networks import Embedder, Network, Preprocessing, is_backbone, load_network, network_preprocessing
+from ..networks.weights import is_weights_file
 from ..recipes import FeatureRecipe, load_recipe
 from ..store import FeatureStore, Listing
+from ..suggestion import suggest
 from .embedding import RowSource, alone, blocks_of, embed_missing
-from .keys import default_store_path, open_store, store_key, with_riding
+from .keys import asked_layers, default_store_path, open_store, store_key, with_riding
 from .members import on_disk, on_loan, row_source
 
 log = logging.getLogger("hybridfer")
+
+# what a source is read with, as by `read_dataset`
+READING = ("classes", "image_size", "mode", "test_split", "index")
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def extract_features(
         The store's folder; by default the one of the store's key in `hybridfer.home.home`, or a new one there, named after
         the recipe and the key.
     weights : path, optional
-        A weights file, instead of the recipe's.
+        A weights file, instead of the recipe's; not beside a network.
     layers, views, precision : optional
         Instead of the recipe's.
     device, batch_size : str, int or "auto"
@@ -115,7 +120,8 @@ def extract_features(
     DatasetError
         If the source cannot be read.
     RecipeError, WeightsError
-        If `features` is none of these, or its network cannot be had; a recipe that trains needs `weights`.
+        If `features` is none of these, or its network cannot be had; a recipe that trains needs `weights`, and a network
+        takes none.
     StoreError
         If the store at `store` holds other features; the message names the field that differs.
 
@@ -131,16 +137,21 @@ def extract_features(
     """
     start = time.perf_counter()
     check_features(features)
+    if isinstance(features, Network) and weights is not None:
+        raise RecipeError(
+            f"weights is for recipes; {features.name} is a network that has its own. Leave weights out, or give what "
+            f"load_network(..., weights={str(weights)!r}) returns."
+        )
     images = _Reading(source, on_error, reading)
     if isinstance(features, Network):
         network, recipe = features, FeatureRecipe(name=features.name)
     else:
         recipe = load_recipe("feature", features)
         network = network_of(recipe, weights)
-    asked = (layers,) if isinstance(layers, str) else tuple(layers or recipe.layers)
+    asked = asked_layers(recipe.layers if layers is None else layers) or recipe.layers
     embedder = Embedder(
         network,
-        with_riding(asked),
+        with_riding(asked, network),
         views=views or recipe.views,
         device=device,
         precision=precision or recipe.precision,
@@ -191,11 +202,18 @@ def network_of(recipe: FeatureRecipe, weights: str | os.PathLike[str] | None = N
             f"Run: hybridfer train DATA -f RECIPE -o {recipe.network}.safetensors, and give that file as weights. Or run: "
             "hybridfer benchmark DATA -f RECIPE; hybridfer extract finds what a benchmark trained on the same images."
         )
-    preprocessing = None
-    if is_backbone(recipe.network) and recipe.image_size is not None:
-        # for weights that were published with a size of their own; a weights file of ours brings its preprocessing
-        preprocessing = network_preprocessing(recipe.network, (recipe.image_size, recipe.image_size))
+    preprocessing = sized_preprocessing(recipe.network, chosen, recipe.image_size)
     return load_network(recipe.network, weights=chosen, preprocessing=preprocessing)
+
+
+def sized_preprocessing(
+    network: str | os.PathLike[str], weights: str | os.PathLike[str] | Sequence[object], image_size: int | None
+) -> Preprocessing | None:
+    """Give a model of timm the preprocessing of an image size; None for weights that bring theirs, as files of ours do."""
+    published = is_backbone(network) and isinstance(weights, str | os.PathLike) and not is_weights_file(weights)
+    if not published or image_size is None:
+        return None
+    return network_preprocessing(str(network), (image_size, image_size))
 
 
 def check_features(features: object) -> None:
@@ -225,11 +243,24 @@ def _begun(store: FeatureStore, images: _Reading) -> str:
     return f"{told}, which holds {len(store):,} rows already" if known is None and len(store) else told
 
 
+def _check_reading(source: object, options: Mapping[str, Any]) -> None:
+    """Refuse what is no source, and options that reading does not have."""
+    if not isinstance(source, str | os.PathLike | Dataset):
+        raise DatasetError(
+            f"images must come from a path or a Dataset; got a {type(source).__name__}. Rows of an array are given by "
+            "CNNFeaturizer().fit_transform(images); hybridfer.datasets.Dataset holds one with its labels, splits and names."
+        )
+    for name in options:
+        if name not in READING:
+            raise TypeError(f"an extraction takes no keyword {name!r}; {suggest(name, READING)}")
+
+
 class _Reading:
     """A source that is decoded block by block; the rows it could not read are known when it has been read."""
 
     def __init__(self, source: str | os.PathLike[str] | Dataset, on_error: str, options: dict[str, Any]) -> None:
         self._dataset: Dataset | DatasetIndex
+        _check_reading(source, options)
         if isinstance(source, Dataset) and not options:
             self._dataset = source
         else:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from torch import nn
 
 from ..errors import RecipeError, StoreError
 from ..home import home
 from ..networks import Embedder, Network
 from ..store import FeatureStore, StoreKey
 from ..store.manifest import NAME, Manifest, read_manifest
+from .architecture import function_of
 
 log = logging.getLogger("hybridfer")
 
@@ -20,15 +23,54 @@ log = logging.getLogger("hybridfer")
 RIDING = "logits"
 
 
-def with_riding(layers: Sequence[str]) -> tuple[str, ...]:
+def asked_layers(layers: object) -> tuple[str, ...]:
+    """Bring a layer's name, or a sequence of names, to a tuple in which each stands once.
+
+    Raises
+    ------
+    RecipeError
+        If it is neither.
+
+    Examples
+    --------
+    >>> asked_layers("embedding"), asked_layers(["conv2", "embedding", "conv2"])
+    (('embedding',), ('conv2', 'embedding'))
+    """
+    named = (layers,) if isinstance(layers, str) else tuple(layers) if isinstance(layers, Iterable) else (layers,)
+    if not all(isinstance(layer, str) for layer in named):
+        raise RecipeError(f"layers must be the name of a layer, or a sequence of names; got {layers!r}.")
+    return tuple(dict.fromkeys(named))
+
+
+def with_riding(layers: Sequence[str], network: Network | None = None) -> tuple[str, ...]:
     """Add the layers that ride along in a store to those that are asked for, each once.
+
+    Parameters
+    ----------
+    layers : sequence of str
+        Those that are asked for.
+    network : Network, optional
+        What embeds: nothing rides along with a plain feature extractor, which knows no classes and whose logits are its
+        embedding once more.
+
+    Returns
+    -------
+    tuple of str
 
     Examples
     --------
     >>> with_riding(["conv2", "embedding"]), with_riding(["logits"])
     (('conv2', 'embedding', 'logits'), ('logits',))
     """
-    return tuple(dict.fromkeys((*layers, RIDING)))
+    riding = () if network is not None and _is_plain(network) else (RIDING,)
+    return tuple(dict.fromkeys((*layers, *riding)))
+
+
+def _is_plain(network: Network) -> bool:
+    """Tell a network whose logits are another layer's output as it is; an ensemble is one if all of its members are."""
+    if network.members:
+        return all(map(_is_plain, network.members))
+    return not network.classes and isinstance(network.submodule(RIDING), nn.Identity)
 
 
 def store_key(network: Network, embedder: Embedder, layers: Sequence[str] | None = None) -> StoreKey:
@@ -36,11 +78,10 @@ def store_key(network: Network, embedder: Embedder, layers: Sequence[str] | None
     layers = embedder.layers if layers is None else tuple(layers)
     # of a user's own module, the same name may stand for another submodule
     named = {layer: network.layers[layer] for layer in layers if network.layers[layer] != layer}
-    # an ensemble's members also keep it apart from the stores of those that averaged views after joining them
-    of = f" of {', '.join(member.name for member in network.members)}" if network.members else ""
+    function = function_of(network)
     return StoreKey(
         weights=network.digest,
-        network=f"{network.name}{of} {json.dumps(named, sort_keys=True)}" if named else f"{network.name}{of}",
+        network=f"{function} {json.dumps(named, sort_keys=True)}" if named else function,
         preprocessing=network.preprocessing.to_json(),
         layers=layers,
         views=embedder.views,

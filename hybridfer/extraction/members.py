@@ -45,7 +45,8 @@ Shelf = Callable[[Network, Embedder, Sequence[str]], Kept | Lent]
 def on_disk(network: Network, embedder: Embedder, asked: Sequence[str], *, root: Path | None = None) -> Kept:
     """Open a store on a shelf, by default that of `hybridfer.home.home`, or make it there."""
     path = default_store_path(store_key(network, embedder), network.name, root)
-    return Kept(open_store(path, network, embedder, asked))
+    # a store without the logits would lack them in the ensemble's rows
+    return Kept(open_store(path, network, embedder, asked, without_riding=False))
 
 
 def on_loan(network: Network, embedder: Embedder, asked: Sequence[str]) -> Lent:

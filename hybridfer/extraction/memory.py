@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from threading import Lock
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..store import StoreKey
+
+log = logging.getLogger("hybridfer")
 
 # features that one process keeps before it forgets the store used longest ago
 KEPT_BYTES = 1 << 30
@@ -83,7 +86,8 @@ class MemoryStore:
 class MemoryStores:
     """The stores of one process, by key.
 
-    When they outgrow the memory allowed, those used longest ago are forgotten; one that outgrows it alone begins anew.
+    When they outgrow the memory allowed, those used longest ago are forgotten, with a warning once. The one that is asked
+    for never is, even where it outgrows the memory alone: whoever goes through all of its images again would find none.
 
     Parameters
     ----------
@@ -95,20 +99,36 @@ class MemoryStores:
         self.kept_bytes = kept_bytes
         self._stores: OrderedDict[str, MemoryStore] = OrderedDict()
         self._lock = Lock()
+        self._has_warned = False
 
     def open(self, key: StoreKey, widths: Mapping[str, int]) -> MemoryStore:
         """Return the key's store, a new one at first."""
         with self._lock:
-            if key.digest in self._stores:
-                self._stores.move_to_end(key.digest)
-            while sum(store.nbytes for store in self._stores.values()) > self.kept_bytes:
+            opened = self._stores.setdefault(key.digest, MemoryStore(key, sum(widths.values())))
+            self._stores.move_to_end(key.digest)
+            while self._outgrown() and len(self._stores) > 1:
+                self._warn()
                 self._stores.popitem(last=False)
-            return self._stores.setdefault(key.digest, MemoryStore(key, sum(widths.values())))
+            if self._outgrown():
+                self._warn()
+            return opened
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._stores.clear()
+
+    def _outgrown(self) -> bool:
+        return sum(store.nbytes for store in self._stores.values()) > self.kept_bytes
+
+    def _warn(self) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "Features in memory take more than %.3g GiB: those of other networks, layers or views are forgotten, and "
+                "computed anew where they are asked for again. Give store='FOLDER' to keep all of them on disk.",
+                self.kept_bytes / (1 << 30),
+            )
 
 
 MEMORY = MemoryStores()

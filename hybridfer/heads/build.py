@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from ..errors import RecipeError
 from ..recipes import FeatureRecipe, PipelineRecipe, load_recipe
 from ..suggestion import suggest
+from .class_weights import by_position
 from .table import SCALERS, build_estimator
 
 
@@ -21,6 +23,7 @@ def build_head(
     random_state: int = 0,
     n_jobs: int | None = None,
     device: str = "cpu",
+    classes: Sequence[str] | None = None,
 ) -> Pipeline:
     """Build the pipeline that classifies a matrix of embeddings.
 
@@ -34,6 +37,9 @@ def build_head(
         Workers, for heads that can use several.
     device : str
         Device of the network; boosted trees are grown there.
+    classes : sequence of str or None
+        Names of the classes where labels are their positions: a recipe's ``class_weight`` goes by names. None where labels
+        are names themselves.
 
     Returns
     -------
@@ -43,7 +49,8 @@ def build_head(
     Raises
     ------
     RecipeError
-        If the recipe cannot be read, or if it names an unknown parameter in ``parameters`` or ``grid``.
+        If the recipe cannot be read, or if it names an unknown parameter in ``parameters`` or ``grid``, or a class that is
+        not among `classes`.
 
     Examples
     --------
@@ -51,8 +58,8 @@ def build_head(
     'rbf'
     """
     recipe = load_recipe("pipeline", recipe)
-    pipeline = Pipeline(_head_steps(recipe, random_state, n_jobs, device))
-    _qualified_grids(recipe, pipeline)
+    pipeline = Pipeline(_head_steps(recipe, random_state, n_jobs, device, classes))
+    _qualified_grids(recipe, pipeline, classes)
     return pipeline
 
 
@@ -110,13 +117,15 @@ def build_pipeline(
     return Pipeline([("features", embed), *head.steps])
 
 
-def search_grid(recipe: str | Path | PipelineRecipe) -> list[dict[str, list[Any]]]:
+def search_grid(recipe: str | Path | PipelineRecipe, *, classes: Sequence[str] | None = None) -> list[dict[str, list[Any]]]:
     """Give a recipe's grid with the names that its pipeline has for the parameters.
 
     Parameters
     ----------
     recipe : str, Path or PipelineRecipe
         A shipped recipe's name, a TOML file, or a recipe.
+    classes : sequence of str or None
+        As for `build_head`.
 
     Returns
     -------
@@ -127,7 +136,7 @@ def search_grid(recipe: str | Path | PipelineRecipe) -> list[dict[str, list[Any]
     Raises
     ------
     RecipeError
-        If the recipe cannot be read, or if the grid names an unknown parameter.
+        If the recipe cannot be read, or if the grid names an unknown parameter, or a class that is not among `classes`.
 
     Examples
     --------
@@ -135,31 +144,34 @@ def search_grid(recipe: str | Path | PipelineRecipe) -> list[dict[str, list[Any]
     [{'head__C': [0.001, 0.01, 0.1]}]
     """
     recipe = load_recipe("pipeline", recipe)
-    return _qualified_grids(recipe, Pipeline(_head_steps(recipe, 0, None, "cpu")))
+    return _qualified_grids(recipe, Pipeline(_head_steps(recipe, 0, None, "cpu", classes)), classes)
 
 
 def _head_steps(
-    recipe: PipelineRecipe, random_state: int, n_jobs: int | None, device: str
+    recipe: PipelineRecipe, random_state: int, n_jobs: int | None, device: str, classes: Sequence[str] | None
 ) -> list[tuple[str, BaseEstimator]]:
     steps: list[tuple[str, BaseEstimator]] = []
     if recipe.scaler != "none":
         steps.append(("scaler", SCALERS[recipe.scaler]()))
     if recipe.pca is not None:
         steps.append(("pca", PCA(n_components=recipe.pca, random_state=random_state)))
-    parameters = {name: _null(value) for name, value in recipe.parameters.items()}
     try:
+        parameters = {name: _value(name, value, classes) for name, value in recipe.parameters.items()}
         head = build_estimator(recipe.head, parameters, random_state=random_state, n_jobs=n_jobs, device=device)
     except RecipeError as error:
         raise RecipeError(f"pipeline recipe {recipe.name!r}, parameters: {error}") from None
     return [*steps, ("head", head)]
 
 
-def _qualified_grids(recipe: PipelineRecipe, pipeline: Pipeline) -> list[dict[str, list[Any]]]:
+def _qualified_grids(
+    recipe: PipelineRecipe, pipeline: Pipeline, classes: Sequence[str] | None
+) -> list[dict[str, list[Any]]]:
     known = pipeline.get_params()
-    return [
-        {_qualified(key, known, recipe.name): [_null(value) for value in values] for key, values in grid.items()}
-        for grid in recipe.grid
-    ]
+    grids = [{_qualified(key, known, recipe.name): values for key, values in grid.items()} for grid in recipe.grid]
+    try:
+        return [{key: [_value(key, value, classes) for value in values] for key, values in grid.items()} for grid in grids]
+    except RecipeError as error:
+        raise RecipeError(f"pipeline recipe {recipe.name!r}, grid: {error}") from None
 
 
 def _qualified(key: str, known: dict[str, Any], recipe_name: str) -> str:
@@ -172,6 +184,6 @@ def _qualified(key: str, known: dict[str, Any], recipe_name: str) -> str:
     raise RecipeError(f"pipeline recipe {recipe_name!r}, grid: there is no parameter {key!r}; {suggest(key, short)}")
 
 
-def _null(value: Any) -> Any:
+def _value(parameter: str, value: Any, classes: Sequence[str] | None) -> Any:
     """Read ``"none"`` as None: TOML has no null, and scikit-learn and xgboost no parameter whose value is "none"."""
-    return None if value == "none" else value
+    return None if value == "none" else by_position(parameter, value, classes)

@@ -1,20 +1,25 @@
-"""A recipe's values tried on a few synthetic rows, before anything long is run."""
+"""A recipe's values tried on a few synthetic rows, and held against what there is, before anything long is run."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
+from sklearn.pipeline import Pipeline
 
 from ..errors import RecipeError
 from ..recipes import PipelineRecipe, load_recipe
 from .build import build_head, search_grid
+from .class_weights import NAME as CLASS_WEIGHT
+from .needs import most_needed, part_candidates
 
 _CLASSES = 3
+_COLUMNS = 8
 _ROWS_PER_CLASS = 20
 
 
@@ -45,10 +50,14 @@ def rehearse_recipe(recipe: str | Path | PipelineRecipe) -> int:
     5
     """
     recipe = load_recipe("pipeline", recipe)
-    pipeline, grid = build_head(recipe, n_jobs=1), search_grid(recipe)
+    named = _weighed_classes(build_head(recipe, n_jobs=1), search_grid(recipe))
+    classes = (*named, *(f"(class {number})" for number in range(len(named), _CLASSES)))
+    pipeline, grid = build_head(recipe, n_jobs=1, classes=classes), search_grid(recipe, classes=classes)
     # the recipe's own parameters are what a run without a search fits
     candidates: list[dict[str, Any]] = [{}, *(ParameterGrid(grid) if grid else ())]
-    X, y = _rows(_CLASSES if recipe.head == "softmax" else _columns(candidates, recipe.pca))
+    least = len(classes) if recipe.head == "softmax" else max(_COLUMNS, len(classes))
+    columns = max(least, most_needed(pipeline, candidates, "columns"))
+    X, y = _rows(max(_ROWS_PER_CLASS * len(classes), most_needed(pipeline, candidates, "rows")), columns, len(classes))
     for params in candidates:
         try:
             with warnings.catch_warnings():
@@ -60,14 +69,56 @@ def rehearse_recipe(recipe: str | Path | PipelineRecipe) -> int:
     return max(1, len(candidates) - 1)
 
 
-def _columns(candidates: list[dict[str, Any]], pca: int | float | None) -> int:
-    kept = [pca, *(params.get("pca__n_components") for params in candidates)]
-    return max([8, *(int(count) for count in kept if isinstance(count, int | float))])
+def check_size(
+    recipe: PipelineRecipe, rows: int | None, columns: int | None, *, features: str = "", searched: bool = True
+) -> None:
+    """Find out whether any candidate of a recipe can be fitted on so many rows and columns.
+
+    Parameters
+    ----------
+    recipe : PipelineRecipe
+        Whose candidates are meant.
+    rows, columns : int or None
+        Train images, and features of each; None where that is not known.
+    features : str
+        Name of the feature recipe that gives them.
+    searched : bool
+        Whether the grid is tried; without it the recipe's own parameters are fitted.
+
+    Raises
+    ------
+    RecipeError
+        If all candidates need more rows or columns.
+
+    Examples
+    --------
+    >>> check_size(load_recipe("pipeline", "knn"), 84, 128)
+    >>> check_size(PipelineRecipe(name="mine", pca=500, head="svm"), None, 128, features="tiny")
+    Traceback (most recent call last):
+    ...
+    hybridfer.errors.RecipeError: pipeline recipe 'mine' cannot be fitted on 128 features of tiny: they are too few for \
+n_components = 500. Change its recipe, or leave it out by naming others with -p.
+    """
+    grid = search_grid(recipe) if searched else []
+    candidates = ParameterGrid(grid) if grid else [{}]
+    fitting, unmet = part_candidates(build_head(recipe, n_jobs=1), candidates, rows, columns)
+    if not fitting:
+        parts = [f"{rows} train images"] * (rows is not None) + [f"{columns} features of {features}"] * (columns is not None)
+        raise RecipeError(
+            f"pipeline recipe {recipe.name!r} cannot be fitted on {' with '.join(parts)}: they are too few for "
+            f"{', '.join(unmet)}. Change its recipe, or leave it out by naming others with -p."
+        )
 
 
-def _rows(columns: int) -> tuple[np.ndarray, np.ndarray]:
-    rows = max(_ROWS_PER_CLASS * _CLASSES, columns)
-    y = np.arange(rows) % _CLASSES
+def _weighed_classes(pipeline: Pipeline, grids: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Names of all classes that a recipe gives weights to."""
+    key = f"head__{CLASS_WEIGHT}"
+    tables = [pipeline.get_params().get(key), *(table for grid in grids for table in grid.get(key, ()))]
+    return tuple(dict.fromkeys(name for table in tables if isinstance(table, dict) for name in table))
+
+
+def _rows(rows: int, columns: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    y = np.arange(rows) % classes
     X = np.random.default_rng(0).normal(size=(rows, columns)).astype(np.float32)
     X[np.arange(rows), y] += 2.0
     return X, y

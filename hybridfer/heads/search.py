@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
+import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,12 +14,18 @@ from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import GridSearchCV, ParameterGrid, PredefinedSplit, RandomizedSearchCV
+from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.pipeline import Pipeline
+from sklearn.utils.parallel import Parallel, delayed
+
+from .needs import most_needed, part_candidates
 
 Strategy = Literal["grid", "halving", "random", "off"]
 Refit = Literal["train", "train+validation"]
 Grids = Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]]
+
+# a round of halving has a third of the rows of the next, and hands a third of its candidates on
+_FACTOR = 3
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,9 @@ class SearchResult:
         What ``estimator`` was fitted on.
     refit_seconds : float
         Wall time of that fit.
+    left_out : tuple of str
+        Settings, such as ``"n_neighbors = 150"``, whose candidates were not tried, as they need more training rows or
+        columns than there are.
     """
 
     best_params: dict[str, Any]
@@ -75,6 +85,13 @@ class SearchResult:
     estimator: Pipeline
     refit: Refit
     refit_seconds: float
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether validation preferred any candidate to another that was fitted on as many rows."""
+        scores = {(candidate.rows, candidate.score) for candidate in self.candidates}
+        return len(scores) > len({rows for rows, _ in scores})
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +106,23 @@ class _Splits:
 
 
 @dataclass(frozen=True, eq=False)
-class _WholeValidation:
-    """A scorer that keeps to the validation split, whatever rows a search hands it."""
+class _Search:
+    """What is tried, on which rows, and by how many workers."""
 
-    X: NDArray[Any]
-    y: NDArray[Any]
+    pipeline: Pipeline
+    candidates: tuple[dict[str, Any], ...]
+    splits: _Splits
+    n_iter: int
+    n_jobs: int
+    random_state: int
 
-    def __call__(self, estimator: Any, X: NDArray[Any], y: NDArray[Any]) -> float:
-        return float(accuracy_score(self.y, estimator.predict(self.X)))
+    def score(self, candidates: Sequence[dict[str, Any]], rows: NDArray[np.int64] | None = None) -> tuple[Candidate, ...]:
+        """Fit candidates on training rows, all of them by default, and score each on the validation split."""
+        splits = self.splits
+        if rows is not None:
+            splits = replace(splits, X_train=splits.X_train[rows], y_train=splits.y_train[rows])
+        tasks = (delayed(_try_out)(self.pipeline, params, splits) for params in candidates)
+        return tuple(Parallel(n_jobs=self.n_jobs)(tasks))
 
 
 def search_head(
@@ -134,8 +160,10 @@ def search_head(
         Validation labels.
     strategy : {"grid", "halving", "random", "off"}
         ``"grid"`` tries everything; ``"random"`` draws ``n_iter`` candidates; ``"halving"`` fits all candidates on few
-        training rows and the better third of them on three times as many, until one round has all rows, always scored
-        on the whole validation split; ``"off"`` fits the pipeline's own parameters.
+        training rows and the better third of them on three times as many, until the last round has all rows, always scored
+        on the whole validation split; ``"off"`` fits the pipeline's own parameters. Candidates that need more training rows
+        or columns than there are, such as 150 neighbours among 84 rows, are left out, and no round of halving has fewer
+        rows than any of the others needs.
     n_iter : int
         Candidates that ``"random"`` draws at most.
     n_jobs : int or None
@@ -154,7 +182,13 @@ def search_head(
     Raises
     ------
     ValueError
-        If the strategy or ``refit`` is unknown, or if a candidate cannot be fitted.
+        If the strategy or ``refit`` is unknown, if there are too few rows or columns for all candidates, or if one cannot be
+        fitted for another reason.
+
+    Warns
+    -----
+    Warning
+        Whatever the last fit of the winner warns of. What is warned of while candidates are tried is not passed on.
 
     Examples
     --------
@@ -170,89 +204,102 @@ def search_head(
     if refit not in get_args(Refit):
         raise ValueError(f"refit must be among {list(get_args(Refit))}; got {refit!r}.")
     splits = _Splits(*(np.asarray(part) for part in (X_train, y_train, X_val, y_val)))
-    ordered = [{}] if strategy == "off" or not grid else list(ParameterGrid(grid))
+    ordered, left_out = part_candidates(pipeline, _candidates(grid, strategy), *splits.X_train.shape)
+    if not ordered:
+        rows, columns = splits.X_train.shape
+        raise ValueError(f"{rows} rows of {columns} columns are too few for {', '.join(left_out)}")
     if len(ordered) == 1:
-        return _fit_only(pipeline, ordered[0], splits, strategy, refit)
+        found = _fit_only(pipeline, ordered[0], splits, strategy, refit)
+        return replace(found, left_out=left_out)
 
     n_jobs = min(effective_n_jobs(n_jobs), len(ordered))
     started = time.perf_counter()
-    search = _SEARCHES[strategy](_one_core_each(pipeline, n_jobs), grid, splits, n_iter, n_jobs, random_state)
-    best, candidates = _read_results(search.cv_results_, ordered, len(splits.y_train))
+    search = _Search(_one_core_each(pipeline, n_jobs), tuple(ordered), splits, n_iter, n_jobs, random_state)
+    candidates = _SEARCHES[strategy](search)
+    best = _best(candidates, ordered)
     seconds = time.perf_counter() - started
     estimator, refit_seconds = _fit(pipeline, best.params, splits, refit)
-    return SearchResult(best.params, best.score, candidates, seconds, strategy, estimator, refit, refit_seconds)
+    return SearchResult(best.params, best.score, candidates, seconds, strategy, estimator, refit, refit_seconds, left_out)
 
 
-def _search_grid(
-    pipeline: Pipeline, grid: Grids, splits: _Splits, n_iter: int, n_jobs: int, random_state: int
-) -> GridSearchCV:
-    return GridSearchCV(pipeline, grid, **_on_validation(splits, n_jobs)).fit(*splits.joined())
+def _candidates(grid: Grids, strategy: Strategy) -> list[dict[str, Any]]:
+    """Everything that is to be tried; the pipeline's own parameters where that is nothing."""
+    return [{}] if strategy == "off" or not grid else list(ParameterGrid(grid))
 
 
-def _search_random(
-    pipeline: Pipeline, grid: Grids, splits: _Splits, n_iter: int, n_jobs: int, random_state: int
-) -> RandomizedSearchCV:
-    drawn = {"n_iter": min(n_iter, len(ParameterGrid(grid))), "random_state": random_state}
-    return RandomizedSearchCV(pipeline, grid, **drawn, **_on_validation(splits, n_jobs)).fit(*splits.joined())
+def _search_grid(search: _Search) -> tuple[Candidate, ...]:
+    return search.score(search.candidates)
 
 
-def _search_halving(pipeline: Pipeline, grid: Grids, splits: _Splits, n_iter: int, n_jobs: int, random_state: int) -> Any:
-    # experimental in scikit-learn: this import is what adds the class to model_selection
-    importlib.import_module("sklearn.experimental.enable_halving_search_cv")
-    from sklearn.model_selection import HalvingGridSearchCV
-
-    # over a PredefinedSplit it would draw a part of the validation rows in each round too, few of them in the first
-    rows = np.arange(len(splits.y_train))
-    return HalvingGridSearchCV(
-        pipeline,
-        grid,
-        cv=[(rows, rows)],
-        scoring=_WholeValidation(splits.X_val, splits.y_val),
-        refit=False,
-        return_train_score=False,
-        error_score="raise",
-        n_jobs=n_jobs,
-        random_state=random_state,
-    ).fit(splits.X_train, splits.y_train)
+def _search_random(search: _Search) -> tuple[Candidate, ...]:
+    single = [{name: [value] for name, value in params.items()} for params in search.candidates]
+    drawn = ParameterSampler(single, min(search.n_iter, len(single)), random_state=search.random_state)
+    return search.score(list(drawn))
 
 
-_SEARCHES = {"grid": _search_grid, "random": _search_random, "halving": _search_halving}
+def _search_halving(search: _Search) -> tuple[Candidate, ...]:
+    # scikit-learn's own would draw validation rows too, has fewer than all rows in its last round, and knows of no needs
+    y, candidates = search.splits.y_train, search.candidates
+    least = max(most_needed(search.pipeline, candidates, "rows"), 2 * len(np.unique(y)))
+    drawn = _drawn_order(y, search.random_state)
+    tried: list[Candidate] = []
+    for rows in _rounds(len(candidates), len(y), least):
+        scored = search.score(candidates, drawn[:rows])
+        tried += scored
+        ranked = sorted(scored, key=lambda candidate: -candidate.score)
+        candidates = tuple(candidate.params for candidate in ranked[: math.ceil(len(ranked) / _FACTOR)])
+    return tuple(tried)
 
 
-def _on_validation(splits: _Splits, n_jobs: int) -> dict[str, Any]:
-    fold = np.repeat([-1, 0], [len(splits.y_train), len(splits.y_val)])
-    return {
-        "cv": PredefinedSplit(fold),
-        "scoring": "accuracy",
-        "refit": False,
-        "error_score": "raise",
-        "n_jobs": n_jobs,
-    }
+def _rounds(n_candidates: int, n_rows: int, least: int) -> list[int]:
+    """Rows of each round: all in the last, and no more rounds than leave a choice to it."""
+    rounds = [n_rows]
+    while n_candidates >= _FACTOR ** len(rounds) and rounds[0] > least:
+        rounds.insert(0, max(n_rows // _FACTOR ** len(rounds), least))
+    return rounds
 
 
-def _read_results(
-    results: dict[str, Any], ordered: list[dict[str, Any]], n_train: int
-) -> tuple[Candidate, tuple[Candidate, ...]]:
-    """Read every candidate, and the best of the last round; of equals, the first in the grid."""
-    seconds = results["mean_fit_time"] + results["mean_score_time"]
-    rows = results.get("n_resources", [n_train] * len(seconds))
-    columns = zip(results["params"], results["mean_test_score"], seconds, rows, strict=True)
-    candidates = tuple(Candidate(params, float(score), float(time), int(n)) for params, score, time, n in columns)
+def _drawn_order(y: NDArray[Any], random_state: int) -> NDArray[np.int64]:
+    """Rows in a random order whose first are of one class each: heads refuse rows of a single class."""
+    order = np.random.default_rng(random_state).permutation(len(y))
+    firsts = np.sort(np.unique(y[order], return_index=True)[1])
+    return np.concatenate([order[firsts], np.delete(order, firsts)])
+
+
+_SEARCHES: dict[str, Callable[[_Search], tuple[Candidate, ...]]] = {
+    "grid": _search_grid,
+    "random": _search_random,
+    "halving": _search_halving,
+}
+
+
+def _try_out(pipeline: Pipeline, params: dict[str, Any], splits: _Splits) -> Candidate:
+    """Fit and score a candidate, in silence: what a loser warns of is no news, and workers would print it."""
+    started = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimator, _ = _fit(pipeline, params, splits, "train")
+        score = float(accuracy_score(splits.y_val, estimator.predict(splits.X_val)))
+    return Candidate(params, score, time.perf_counter() - started, len(splits.y_train))
+
+
+def _best(candidates: Sequence[Candidate], ordered: Sequence[dict[str, Any]]) -> Candidate:
+    """Find the best of the last round; of equals, the first in the grid."""
     last_round = [candidate for candidate in candidates if candidate.rows == candidates[-1].rows]
-    best = min(last_round, key=lambda candidate: (-candidate.score, ordered.index(candidate.params)))
-    return best, candidates
+    return min(last_round, key=lambda candidate: (-candidate.score, ordered.index(candidate.params)))
 
 
 def _fit_only(pipeline: Pipeline, params: dict[str, Any], splits: _Splits, strategy: Strategy, refit: Refit) -> SearchResult:
     """Fit a single candidate once: there is nothing to choose, and its fit on train is the refit."""
-    started = time.perf_counter()
-    estimator, fit_seconds = _fit(pipeline, params, splits, "train")
-    score = float(accuracy_score(splits.y_val, estimator.predict(splits.X_val)))
-    seconds = time.perf_counter() - started
-    candidates = (Candidate(params, score, seconds, len(splits.y_train)),)
     if refit == "train+validation":
+        tried = _try_out(pipeline, params, splits)
         estimator, fit_seconds = _fit(pipeline, params, splits, refit)
-    return SearchResult(params, score, candidates, seconds, strategy, estimator, refit, fit_seconds)
+    else:
+        estimator, fit_seconds = _fit(pipeline, params, splits, refit)
+        started = time.perf_counter()
+        score = float(accuracy_score(splits.y_val, estimator.predict(splits.X_val)))
+        tried = Candidate(params, score, fit_seconds + time.perf_counter() - started, len(splits.y_train))
+    return SearchResult(params, tried.score, (tried,), tried.seconds, strategy, estimator, refit, fit_seconds)
 
 
 def _fit(pipeline: Pipeline, params: dict[str, Any], splits: _Splits, on: Refit) -> tuple[Pipeline, float]:

@@ -1,7 +1,7 @@
 """Networks: the catalogue, backbones of timm, loading and saving of weights, and the forward pass."""
 
 from .backbones import is_backbone
-from .catalogue import NETWORKS, build_network, check_arguments, find_architecture
+from .catalogue import HOW_TRAINED, NETWORKS, build_network, check_arguments, find_architecture
 from .device import choose_device, choose_precision
 from .embedder import Embedder
 from .ensemble import join_rows
@@ -13,6 +13,7 @@ from .summary import LayerSummary, NetworkSummary, list_networks, summarise_netw
 from .weights import read_weights, save_network
 
 __all__ = [
+    "HOW_TRAINED",
     "NETWORKS",
     "Embedder",
     "LayerSummary",

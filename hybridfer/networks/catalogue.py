@@ -26,6 +26,9 @@ GRIGORASI = (
 )
 BETWEEN = "hybridfer: a step from the baseline to model F; the layers of the report's own are not published"
 
+# arguments that say how a network is trained, or begins; what its weights mean does not depend on them
+HOW_TRAINED = ("dropout", "conv_dropout", "dense_dropout", "initialisation", "pretrained", "frozen")
+
 
 @dataclass(frozen=True)
 class Architecture:

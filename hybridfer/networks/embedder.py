@@ -52,7 +52,7 @@ class Embedder:
     precision : {"auto", "fp32", "bf16", "fp16"}
         ``"auto"`` is bf16 on CUDA, fp32 elsewhere.
     batch_size : int or "auto"
-        Images a forward pass. ``"auto"`` is 128 on CPUs and 2048 on CUDA, for images up to 48 x 48 pixels; fewer for larger
+        Images a forward pass. ``"auto"`` is 32 on CPUs and 2048 on CUDA, for images up to 48 x 48 pixels; fewer for larger
         ones, down to 8 and 128.
 
     Attributes
@@ -190,7 +190,7 @@ def _captured(module: nn.Module, paths: dict[str, str]) -> Iterator[dict[str, to
     outputs: dict[str, torch.Tensor] = {}
     handles = [
         module.get_submodule(path).register_forward_hook(
-            lambda _module, _inputs, output, layer=layer: outputs.__setitem__(layer, _as_rows(output))
+            lambda _module, _inputs, output, layer=layer: outputs.__setitem__(layer, _as_rows(layer, output))
         )
         for layer, path in paths.items()
     ]
@@ -201,9 +201,14 @@ def _captured(module: nn.Module, paths: dict[str, str]) -> Iterator[dict[str, to
             handle.remove()
 
 
-def _as_rows(output: torch.Tensor) -> torch.Tensor:
+def _as_rows(layer: str, output: object) -> torch.Tensor:
     if not isinstance(output, torch.Tensor) or output.ndim < 2:
-        raise RecipeError(f"a layer must return one tensor of shape (n, ...); got {type(output).__name__}.")
+        got = f"shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+        raise RecipeError(
+            f"layer {layer!r} must return one tensor of shape (n, ...); got {got}. Say which submodules of your module do: "
+            "load_network(module, layers={'embedding': PATH, 'logits': PATH}). Logits that are not named are what the "
+            "module itself returns; where nothing gives any, name the embedding's path for both."
+        )
     if output.ndim == 4:
         return output.float().mean(dim=(2, 3))
     # a copy, as an in-place layer that follows would write into it

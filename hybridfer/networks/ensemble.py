@@ -63,7 +63,7 @@ def ensemble_network(networks: Sequence[Network]) -> Network:
     -------
     Network
         Its ``embedding`` is their embeddings one after another, its ``logits`` the logarithms of their mean probabilities.
-        It was trained on what any of them was trained on.
+        It was trained on what any of them was trained on, as far as they say; `Network.untold` names those that do not.
 
     Raises
     ------
@@ -144,9 +144,11 @@ def _check_member(network: Network, first: Network) -> None:
 
 
 def _watched(networks: Sequence[Network], trained_on: NDArray[np.bytes_]) -> NDArray[np.bytes_] | None:
-    """Tell which images no member learnt from; None if that is not known of one of them."""
+    """Tell which images no member learnt from, of those that say what they have seen; None if one does not know which."""
     kept = trained_on
     for network in networks:
+        if not len(network.trained_on):
+            continue
         if network.watched is None:
             return None
         kept = np.setdiff1d(kept, np.setdiff1d(network.trained_on, network.watched))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -46,15 +47,19 @@ def load_network(
         called ``"embedding"``, the module's output ``"logits"``.
     weights : "builtin", "hub", path, sequence of names and paths, or None
         For a name: ``"builtin"``, the weights of that name in the wheel; the name of others in the wheel; a weights file; or
-        None for untrained. For a backbone of timm also ``"hub"``, which downloads what was published for it unless it is in
-        the cache, and the path of a state dict of that model: a plain feature extractor then, which knows no classes. For an
-        ensemble: its members, each by the name of weights in the wheel or a weights file; ``"builtin"`` is all of the
-        wheel's. For your own module: None keeps the weights it has, and so does ``"builtin"``; a path loads a weights file,
-        or a ``.pt`` file with a state dict.
+        None for untrained. A weights file that stands for the network takes none beside it. For a backbone of timm also
+        ``"hub"``, which downloads what was published for it unless it is in the cache, and the path of a state dict of that
+        model: a plain feature extractor then, which knows no classes. For an ensemble: its members, each by the name of
+        weights in the wheel or a weights file; ``"builtin"`` is all of the wheel's. For your own module: None keeps the
+        weights it has, and so does ``"builtin"``; a path loads a weights file, or a ``.pt`` file with a state dict.
     preprocessing : Preprocessing, optional
         For your own module, a name with ``weights=None``, or a backbone without a weights file, which brings its own.
-    name, classes : str, sequence of str
-        For your own module: what stores call it, and the class of each logit.
+    name : str, optional
+        For your own module: what stores call it; the class's name, or that in the weights file, by default. Features of two
+        modules are told apart by their weights, by what the modules print, by the classes of their parts and by their
+        buffers. What the code of a ``forward`` of your own does is not looked at: change it, and give it another name.
+    classes : sequence of str
+        Class of each logit, for your own module or a name with ``weights=None``.
 
     Returns
     -------
@@ -64,7 +69,9 @@ def load_network(
     Raises
     ------
     RecipeError
-        If a name or layer is unknown.
+        If a name or layer is unknown, or something is given that does not apply: other things than `weights` for trained
+        weights, which bring their own, `weights` beside a weights file, or other classes or another preprocessing than a
+        weights file of your module was saved with.
     WeightsError
         If weights are missing, damaged, or do not fit, or the hub cannot be reached.
     MissingExtraError
@@ -78,19 +85,27 @@ def load_network(
     >>> network.widths
     {'1': 16, '2': 16, 'embedding': 16, 'logits': 7}
     """
+    given = {"layers": layers, "preprocessing": preprocessing, "name": name, "classes": tuple(classes)}
     if network == ENSEMBLE:
+        _refuse_idle(given, f"an {ENSEMBLE}, whose members bring their own")
         return ensemble_network([_trained(member) for member in _members(weights)])
     if weights is not None and not isinstance(weights, str | os.PathLike):
         raise RecipeError(f"several weights make an {ENSEMBLE!r}; {network!r} takes those of one network.")
     if isinstance(network, nn.Module):
-        return _own(network, layers or (), weights, preprocessing, name, classes)
+        return _own(network, layers or (), weights, preprocessing, name, tuple(classes))
     if is_backbone(network) and weights is not None and weights != "builtin" and not is_weights_file(weights):
+        _refuse_idle(given, f"{network} with published weights", applying=("preprocessing",))
         arguments = {"pretrained": os.fspath(weights)}
         return pretrained_network(str(network), n_classes=0, preprocessing=preprocessing, arguments=arguments)
     if not _is_name(network):
+        _refuse_idle(given, f"the weights file {network}, which brings its own")
+        _refuse_weights_beside(network, weights)
         return network_from_weights(network)
     if weights is None:
-        return catalogue_network(str(network), preprocessing=preprocessing, n_classes=len(classes) or 7)
+        _refuse_idle(given, f"an untrained {network}", applying=("preprocessing", "classes"))
+        untrained = catalogue_network(str(network), preprocessing=preprocessing, n_classes=len(classes) or 7)
+        return replace(untrained, classes=tuple(classes))
+    _refuse_idle(given, f"{network} with trained weights, which bring their own")
     if weights == "builtin":
         return _shipped(str(network))
     loaded = _trained(weights)
@@ -108,6 +123,31 @@ def builtin_weights() -> tuple[str, ...]:
     True
     """
     return tuple(sorted(Path(row.name).stem for row in files(SHIPPED).iterdir() if row.name.endswith(".safetensors")))
+
+
+def _refuse_idle(given: Mapping[str, object], what: str, applying: Sequence[str] = ()) -> None:
+    """Refuse arguments that would change nothing."""
+    idle = [name for name, value in given.items() if value not in (None, ()) and name not in applying]
+    if idle:
+        raise RecipeError(
+            f"{', '.join(idle)} cannot be set for {what}: leave {'it' if len(idle) == 1 else 'them'} out. All of "
+            f"{', '.join(given)} are for a module of your own, load_network(module, layers=[...]); preprocessing and "
+            "classes also for a name with weights=None."
+        )
+
+
+def _refuse_weights_beside(network: str | os.PathLike[str], weights: str | os.PathLike[str] | None) -> None:
+    """Refuse other weights beside a weights file that stands for the network."""
+    if weights is None:
+        raise RecipeError(
+            f"weights=None is an untrained network, which goes by its name; {os.fspath(network)!r} is no name, but a file "
+            "of trained weights. Leave weights out, or give the network's name."
+        )
+    if weights != "builtin":
+        raise RecipeError(
+            f"{os.fspath(network)!r} and weights={os.fspath(weights)!r} are both trained weights. Give one of them: leave "
+            "weights out, or give the network's name with them."
+        )
 
 
 def _is_name(network: str | os.PathLike[str]) -> bool:
@@ -167,17 +207,29 @@ def _own(
     weights: str | os.PathLike[str] | None,
     preprocessing: Preprocessing | None,
     name: str | None,
-    classes: Sequence[str],
+    classes: tuple[str, ...],
 ) -> Network:
     network = own_network(module, layers, name=name, preprocessing=preprocessing, classes=classes)
     if weights is None or weights == "builtin":
         return network
     if Path(weights).suffix == ".safetensors":
         file = read_weights(weights)
+        _refuse_other("preprocessing", preprocessing, file.preprocessing, weights)
+        _refuse_other("classes", classes or None, file.classes or classes, weights)
         _fill(module, file.state, weights)
-        return described(network, file)
+        # whatever the file's network is built with, this one is built by its owner
+        known = file.classes or classes
+        return replace(described(network, file), name=name or file.network, classes=known, arguments={})
     _fill(module, read_state_dict(weights), weights)
     return network
+
+
+def _refuse_other(field: str, given: object, saved: object, path: str | os.PathLike[str]) -> None:
+    if given is not None and given != saved:
+        raise RecipeError(
+            f"{field} of {path} must be as the weights were saved with, {saved}; got {given}. Leave {field} out; or, where "
+            f"another is meant, change it in what is loaded: dataclasses.replace(network, {field}=...)."
+        )
 
 
 def _fill(module: nn.Module, state: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:

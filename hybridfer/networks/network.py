@@ -47,9 +47,11 @@ class Network:
     history : tuple of dict
         One entry an epoch: loss, accuracy, learning rate, seconds.
     trained_on : ndarray of shape (n,), dtype "S16"
-        Sorted digests of the images that weights or choices of training depend on.
+        Sorted digests of the images that weights or choices of training depend on, as far as they are known: all of them
+        where `untold` is empty.
     watched : ndarray of shape (m,), dtype "S16", or None
-        Those of them that were only watched for validation, never trained on; None where that is not known.
+        Those of them that were only watched for validation, and that nothing of known past was trained on; None where that
+        is not known.
     members : tuple of Network
         Of an ensemble the networks that it is made of, in their order; empty of any other.
     """
@@ -77,6 +79,30 @@ class Network:
         return sha.hexdigest()
 
     @property
+    def untold(self) -> tuple[str, ...]:
+        """What its weights come from that does not say which images it was trained on; empty where all is in `trained_on`.
+
+        It may be itself, members of an ensemble, the published weights that a backbone began with, or what a training
+        started with or was taught by.
+
+        Examples
+        --------
+        >>> catalogue_network("tiny").untold
+        ('tiny',)
+        """
+        if not len(self.trained_on):
+            return (self.name,)
+        told = [name for member in self.members for name in member.untold_as("member")]
+        told += [name for role in ("start", "teacher") for name in _untold_in(self.training.get(role))]
+        if source := self.arguments.get("pretrained"):
+            told.append(f"the {'published' if source == 'hub' else 'state dict of'} {self.name}")
+        return tuple(dict.fromkeys(told))
+
+    def untold_as(self, role: str) -> tuple[str, ...]:
+        """Give the same for what takes from this network, to which it is a "start", a "teacher" or a "member"."""
+        return self.untold if len(self.trained_on) else (f"the {role} {self.name}",)
+
+    @property
     def parameters(self) -> int:
         """Number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.module.parameters() if parameter.requires_grad)
@@ -97,6 +123,12 @@ class Network:
             probe = np.repeat(probe[..., None], 3, axis=-1)
         rows = Embedder(self, tuple(self.layers), device="cpu", precision="fp32").embed(probe)
         return {layer: features.shape[1] for layer, features in rows.items()}
+
+
+def _untold_in(ancestor: object) -> tuple[str, ...]:
+    """Take from what a training recorded of its start, or its teacher, whose past was not told of."""
+    untold = ancestor.get("untold") if isinstance(ancestor, Mapping) else None
+    return tuple(str(name) for name in untold) if isinstance(untold, list | tuple) else ()
 
 
 def network_preprocessing(

@@ -26,10 +26,10 @@ from safetensors.torch import save
 
 from ..digest import DIGEST
 from ..errors import RecipeError, WeightsError
+from ..files import moved_into_place
 from .backbones import is_backbone
 from .device import PRECISIONS
 from .network import Network, catalogue_network
-from .partial import moved_into_place
 from .preprocessing import Preprocessing
 
 FORMAT = "hybridfer-weights/1"
@@ -79,9 +79,14 @@ def save_network(
     WeightsError
         If the file exists and `overwrite` is false, or a weight is not finite in the precision asked for.
     RecipeError
-        If the precision is unknown.
+        If the precision is unknown, or the network is an ensemble, which is kept as its members' files.
     """
     path = Path(path)
+    if network.members:
+        raise RecipeError(
+            f"an {network.name} has no weights file of its own: save each of network.members, and load them by "
+            "load_network('ensemble', weights=[...])."
+        )
     if precision not in PRECISIONS:
         raise RecipeError(f"precision must be among {sorted(PRECISIONS)}; got {precision!r}.")
     if path.exists() and not overwrite:

@@ -122,6 +122,8 @@ class TrainingRecipe(RecipeTable):
     start : str or None
         Trained weights of the recipe's network to go on from: the name of weights in the wheel, or the path of a weights
         file (with a suffix, and relative to the recipe's own file). None begins with random weights.
+    start_share : float
+        With a start, its share of the weights in the end, from 0 to below 1: what was trained is averaged with it.
     mixup : float
         Above 0, images are mixed with each other, by shares from Beta(mixup, mixup).
     teacher : str, tuple of str, or None
@@ -161,6 +163,7 @@ class TrainingRecipe(RecipeTable):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     augmentation: AugmentationRecipe | None = None
     start: Weights | None = None
+    start_share: ProperFraction = 0.0
     mixup: Annotated[float, Field(ge=0.0)] = 0.0
     teacher: Weights | Members | None = None
     distillation: UnitFraction = 0.5
@@ -178,6 +181,12 @@ class TrainingRecipe(RecipeTable):
     def _added_copies_are_there_to_be_changed(self) -> TrainingRecipe:
         if self.balance_augmentation is not None and self.balance is None:
             raise ValueError("balance_augmentation needs a balance: which classes to add copies of")
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_a_start_to_average_with(self) -> TrainingRecipe:
+        if self.start is None and self.start_share:
+            raise ValueError("start_share needs a start, whose share of the weights it is")
         return self
 
     @model_validator(mode="after")

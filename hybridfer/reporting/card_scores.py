@@ -127,10 +127,14 @@ def _seen(run: FeatureRun) -> str:
     """How many of the test images the weights know."""
     if run.leak is None:
         return "The weights do not say which images they were trained on: test images may be among them."
-    if not run.leak.images:
-        return "The weights have seen none of the test images."
-    others = f"{run.leak.twin_free:,} of them no twins" if run.leak.twin_free else "all of them twins"
-    return f"The weights have seen {wording.count(run.leak.images, 'test image')}, {others}."
+    told = "none of the test images"
+    if run.leak.images:
+        others = f"{run.leak.twin_free:,} of them no twins" if run.leak.twin_free else "all of them twins"
+        told = f"{wording.count(run.leak.images, 'test image')}, {others}"
+    if not run.leak.untold:
+        return f"The weights have seen {told}."
+    past = escape(wording.unknown_past(run.leak.untold))
+    return f"As far as they say, the weights have seen {told}; but {past}: further test images may be among it."
 
 
 def _accuracy_table(measured: BenchmarkReport, softmax: BenchmarkReport) -> str:
@@ -268,7 +272,7 @@ def _against_softmax(head: Row) -> str:
         return "; it was not compared with softmax"
     outcome = "a difference" if test.is_better or test.is_worse else "no difference"
     return (
-        f", {wording.points(test.points)} points {wording.points_interval(test.points_interval)} against softmax: {outcome} "
+        f", {wording.lead(test.points)} {wording.points_interval(test.points_interval)} against softmax: {outcome} "
         f"beyond chance (exact McNemar test, {wording.p_equation(test.p_holm)} after Holm's correction for all comparisons "
         "of the report)"
     )

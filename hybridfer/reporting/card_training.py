@@ -12,6 +12,7 @@ from hybridfer import __version__
 from hybridfer.errors import RecipeError
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.feature_run import Epoch, find_restored_epoch, read_counts, read_history
+from hybridfer.evaluation.summary import decided_on_validation
 from hybridfer.networks import Network
 from hybridfer.reporting.card_recipe import recipe_text
 from hybridfer.reporting.gfm import NONE, escape, fence, section, table
@@ -66,6 +67,8 @@ def _images(network: Network) -> dict[str, str]:
     if not len(network.trained_on):
         return {"trained on": _UNKNOWN}
     shared = ", with those of the networks that it takes from" if _ancestors(network) else ""
+    if network.untold:
+        shared += f", and more: {escape(wording.unknown_past(network.untold))}"
     if network.watched is None:
         seen = wording.count(len(network.trained_on), "different image")
         return {"trained on, or watched": f"{seen}{shared}; {_UNKNOWN} which were only watched{_copies(network)}"}
@@ -128,8 +131,7 @@ def fitted_temperature(network: Network) -> str:
 def _decided(network: Network) -> str:
     """What a training decided by its validation images."""
     training, temperature = network.training, fitted_temperature(network)
-    decided = ["when to stop and which epoch to keep"] if training.get("patience") is not None else []
-    decided += ["when to lower the learning rate"] if training.get("schedule") == "plateau" else []
+    decided = decided_on_validation(training)
     decided += [f"the temperature that the logits are divided by, {temperature}"] if temperature else []
     return f"they decided {wording.listed(decided)}" if decided else "the training decided nothing by them"
 
@@ -137,11 +139,14 @@ def _decided(network: Network) -> str:
 def _ancestors(network: Network) -> dict[str, str]:
     """The trained networks that a training took from."""
     told = {role: network.training.get(role) for role in _ROLES}
-    return {
+    facts = {
         _ROLES[role]: f"{escape(str(ancestor.get('network')))}, {_digest(ancestor.get('digest'))}"
         for role, ancestor in told.items()
         if isinstance(ancestor, Mapping)
     }
+    if share := network.training.get("start_share"):
+        facts["ends with"] = f"the average of what was trained and what it began with, whose share is {escape(str(share))}"
+    return facts
 
 
 def _digest(told: Any) -> str:

@@ -92,12 +92,12 @@ def _sentence(comparison: ChosenComparison) -> str:
     softmax = _softmax(comparison)
     low, high = (wording.points(end) for end in comparison.points_interval)
     test = f"95 %: {low} to {high}; exact McNemar test, {wording.p_equation(comparison.p_holm)}, the only one planned"
-    gap = f"{abs(comparison.points):.1f}"
+    gap = wording.gap(comparison.points)
     if comparison.is_better:
-        return f"beats {softmax} by {gap} points ({test})"
+        return f"beats {softmax} by {gap} ({test})"
     if comparison.is_worse:
-        return f"is worse than {softmax} by {gap} points ({test})"
-    return f"does not differ from {softmax} beyond chance ({wording.points(comparison.points)} points; {test})"
+        return f"is worse than {softmax} by {gap} ({test})"
+    return f"does not differ from {softmax} beyond chance ({wording.lead(comparison.points)}; {test})"
 
 
 def _short(comparison: ChosenComparison) -> str:
@@ -114,9 +114,15 @@ def _softmax(comparison: ChosenComparison) -> str:
 
 def _caveat(report: BenchmarkReport, chosen: ChosenHead) -> list[str]:
     """Say that the choice and its test may rest on images that the CNN was trained on, where its weights do not tell."""
-    if all(run.leak is not None for run in report.features if run.recipe == chosen.feature):
-        return []
-    return [f"The weights of {chosen.feature} do not say what they were trained on: images of either may be among it."]
+    leaks = [run.leak for run in report.features if run.recipe == chosen.feature]
+    if any(leak is None for leak in leaks):
+        return [f"The weights of {chosen.feature} do not say what they were trained on: images of either may be among it."]
+    return [
+        f"Not all that the weights of {chosen.feature} come from is known: {wording.unknown_past(leak.untold)}, and images "
+        "of either may be among it."
+        for leak in leaks
+        if leak is not None and leak.untold
+    ]
 
 
 def _behind_leaks(report: BenchmarkReport, text: str) -> str:

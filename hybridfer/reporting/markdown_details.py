@@ -12,7 +12,7 @@ from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.subgroups import TOO_FEW
 from hybridfer.reporting.chosen_words import outcome, softmax_in_table, with_table
 from hybridfer.reporting.gfm import NONE, escape, table
-from hybridfer.reporting.shown import EARLIER, images_per_second, ordered_rows, shown_run
+from hybridfer.reporting.shown import EARLIER, images_per_second, ordered_rows, seen_of_test, seen_of_validation, shown_run
 
 # a dataset can have thousands of unreadable images; report.json lists them all
 _SHOWN_PROBLEMS = 20
@@ -203,15 +203,13 @@ def audit(report: BenchmarkReport) -> str:
 
 def feature(run: FeatureRun) -> str:
     """A CNN and its features."""
-    leak = "unknown: the weights do not say what they were trained on"
-    if run.leak is not None:
-        leak = f"{run.leak.images:,}, of which {run.leak.twin_free:,} are no twins of train or validation images"
     facts = {
         "network": f"{escape(run.network)}, {run.parameters:,} trainable parameters, on {escape(run.device)}",
         "weights": f"`{run.weights_digest[:_DIGEST_LENGTH]}`{_ORIGINS[run.weights_origin]}",
         "training": _training(run),
         "features": f"{run.n_features:,} of {' + '.join(run.layers)}, views: {run.views}",
-        "test images it was trained on": leak,
+        "test images it was trained on": escape(seen_of_test(run)),
+        "validation images it was trained on": escape(seen_of_validation(run)),
     }
     if run.trained_counts is not None:
         facts["training images after balancing"] = f"{sum(run.trained_counts):,} an epoch"

@@ -318,7 +318,7 @@ def _network_cells(run: FeatureRun) -> tuple[Cell, ...]:
         Cell(" + ".join(run.layers), "" if run.views == "single" else f"views: {run.views}"),
         replace(number(run.epochs), note="" if run.max_epochs is None else f"of {run.max_epochs:,}"),
         number(run.training_seed),
-        Cell("unknown") if run.leak is None else replace(number(run.leak.images), note=_twin_free(run.leak)),
+        Cell("unknown") if run.leak is None else replace(number(run.leak.images), note=_about_leak(run.leak)),
         Cell("loaded")
         if run.train_seconds is None
         else replace(seconds(run.train_seconds), note="by an earlier run" if run.weights_origin == "earlier run" else ""),
@@ -329,9 +329,11 @@ def _network_cells(run: FeatureRun) -> tuple[Cell, ...]:
     )
 
 
-def _twin_free(leak: Leak) -> str:
-    """How many of the test images that a CNN was trained on are in the part that decides."""
-    return f"{leak.twin_free:,} twin-free" if leak.images else ""
+def _about_leak(leak: Leak) -> str:
+    """How many of the test images that a CNN was trained on are in the part that decides, and what is not known."""
+    told = [f"{leak.twin_free:,} twin-free"] if leak.images else []
+    told += [f"at least; {wording.unknown_past(leak.untold)}"] if leak.untold else []
+    return "; ".join(told)
 
 
 def _chosen(row: Row) -> str:

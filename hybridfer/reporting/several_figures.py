@@ -14,8 +14,9 @@ from hybridfer.reporting import figures
 from hybridfer.reporting.figures.layout import name_lines, offsets
 from hybridfer.reporting.figures.style import ACCENT, COUNTER, INK, MUTED
 from hybridfer.reporting.panels import Panel, axes, short_name
-from hybridfer.reporting.several import RepeatedCNN, RepeatedRow, SeveralRuns
+from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
 from hybridfer.reporting.several_leads import Lead
+from hybridfer.reporting.several_rows import RepeatedRow
 from hybridfer.reporting.several_words import lead_and_deviation, mean_and_deviation
 
 # runs of one line stand above one another, so that equal ones do not hide each other
@@ -26,7 +27,7 @@ _LONGEST = 100
 
 
 def run_panels(runs: SeveralRuns) -> Iterator[Panel]:
-    """Draw for each CNN the accuracy of every run, and how far each head was ahead of softmax in it.
+    """Draw for each CNN the accuracy in every training, and how far each head was ahead of softmax in it.
 
     Parameters
     ----------
@@ -99,28 +100,37 @@ def runs_by_line(
 
 
 def _accuracies(cnn: RepeatedCNN, stem: str) -> Panel:
-    """The accuracy of each run of each row."""
+    """The accuracy of each row in each training."""
     rows = cnn.rows
     figure, ax = axes(height=_height(rows))
-    runs_by_line(ax, [short_name(row.pipeline) for row in rows], [[100 * one for one in row.decisive] for row in rows])
+    percentages = [[100 * accuracy for accuracy in row.decisive.repeated] for row in rows]
+    runs_by_line(ax, [short_name(row.pipeline) for row in rows], percentages)
     for dots, row in zip(ax.collections, rows, strict=True):
         dots.set_color(COUNTER if row.is_softmax else ACCENT)
     ax.set_xlabel("accuracy (%)")
     alt = "; ".join(f"{row.pipeline} {mean_and_deviation(row.decisive)} %" for row in rows)
-    caption = f"{cnn.name}: a dot for the accuracy of each run, a stroke for the mean. Orange: the CNN's own softmax."
+    repeated = _repeated(rows)
+    caption = f"{cnn.name}: a dot for the accuracy in each {repeated}, a stroke for the mean. Orange: the CNN's own softmax."
     return Panel(f"runs-{stem}", "table", cnn.name, caption, f"Mean accuracies: {alt}.", figure)
 
 
 def _leads(cnn: RepeatedCNN, heads: Sequence[tuple[RepeatedRow, Lead]], stem: str) -> Panel:
-    """How far each head was ahead of softmax in each run."""
+    """How far each head was ahead of softmax in each training."""
     figure, ax = axes(height=_height(heads))
     names, leads = [short_name(row.pipeline) for row, _ in heads], [lead for _, lead in heads]
-    runs_by_line(ax, names, [lead.points for lead in leads], [lead.points_interval for lead in leads], signed=True)
+    runs_by_line(ax, names, [lead.points.repeated for lead in leads], [lead.points_interval for lead in leads], signed=True)
     ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
     ax.set_xlabel("points above softmax")
     alt = "; ".join(f"{row.pipeline} {lead_and_deviation(lead)}" for row, lead in heads)
-    caption = f"{cnn.name}: by how much each head led softmax in each run, the mean, and the mean's 95 % interval."
+    repeated = _repeated([row for row, _ in heads])
+    caption = f"{cnn.name}: by how much each head led softmax in each {repeated}, the mean, and the mean's 95 % interval."
     return Panel(f"leads-{stem}", "table", cnn.name, caption, f"Mean points above softmax: {alt}.", figure)
+
+
+def _repeated(rows: Sequence[RepeatedRow]) -> str:
+    """What a dot stands for."""
+    averaged = any(len(row.folders) > row.weights > 1 for row in rows)
+    return "training (the mean of the runs that share its weights)" if averaged else "run"
 
 
 def _height(lines: Sequence[object]) -> float:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from hybridfer.evaluation import wording
 from hybridfer.reporting.gfm import NONE, escape, fence, section, table
 from hybridfer.reporting.published_table import LEGEND, published_table
-from hybridfer.reporting.several import RepeatedRow, SeveralRuns
+from hybridfer.reporting.several import SeveralRuns
+from hybridfer.reporting.several_rows import RepeatedRow
 from hybridfer.reporting.several_words import (
     about_deviation,
     about_test,
     lead_and_deviation,
     mean_and_deviation,
     seeds,
+    trainings,
     verdict,
     warnings,
 )
 
-_HEADER = ("CNN", "pipeline", "runs", "without twins", "vs softmax", "95 %", "p (Holm)", "whole split")
+_HEADER = ("CNN", "pipeline", "trainings", "without twins", "vs softmax", "95 %", "p (Holm)", "whole split")
 
 
 def comparison_markdown(runs: SeveralRuns) -> str:
@@ -46,30 +48,30 @@ def comparison_markdown(runs: SeveralRuns) -> str:
 
 
 def _table(runs: SeveralRuns) -> str:
-    """A line for each row, in bold where a head beats softmax beyond chance; then what the columns mean."""
+    """A line for each row, in bold where a head stands out; then what the columns mean."""
     notes = [
         "Accuracy in %, on the test images without a twin and on the whole split; *vs softmax*: points of accuracy above "
         "the softmax of the same CNN, without twins.",
         about_deviation(runs.cnns),
         about_test(runs.rows),
     ]
-    lines = [_cells(row) for row in runs.rows]
+    lines = [_cells(row, bold=runs.stands_out(row)) for row in runs.rows]
     return "\n\n".join([table(_HEADER, 2, lines), " ".join(note for note in notes if note)])
 
 
-def _cells(row: RepeatedRow) -> list[str]:
+def _cells(row: RepeatedRow, bold: bool) -> list[str]:
     lead = row.lead
     cells = [
         escape(row.feature),
         escape(row.pipeline),
-        str(len(row.folders)),
+        trainings(row),
         mean_and_deviation(row.twin_free) if row.twin_free else NONE,
         NONE if lead is None else lead_and_deviation(lead),
         NONE if lead is None else wording.points_interval(lead.points_interval),
         NONE if lead is None else wording.p_value(lead.p_holm),
         mean_and_deviation(row.whole),
     ]
-    return [f"**{cell}**" for cell in cells] if lead is not None and lead.is_better else cells
+    return [f"**{cell}**" for cell in cells] if bold else cells
 
 
 def _published(runs: SeveralRuns) -> str:

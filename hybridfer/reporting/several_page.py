@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,17 +12,20 @@ from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value
 from hybridfer.reporting.document import Document, Drawing, Part, Section
 from hybridfer.reporting.page import FIGURES_NAME, write_figures
 from hybridfer.reporting.page_tables import published_table
-from hybridfer.reporting.several import RepeatedCNN, RepeatedRow, SeveralRuns
+from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
 from hybridfer.reporting.several_figures import run_panels
 from hybridfer.reporting.several_leads import Lead
 from hybridfer.reporting.several_markdown import comparison_markdown
 from hybridfer.reporting.several_repeats import Repeat
+from hybridfer.reporting.several_rows import RepeatedRow
 from hybridfer.reporting.several_tables import comparison_csv, comparison_json, comparison_latex
+from hybridfer.reporting.several_trainings import OverRuns
 from hybridfer.reporting.several_words import (
     about_deviation,
     about_test,
     lead_and_deviation,
     mean_and_deviation,
+    trainings,
     verdict,
     warnings,
 )
@@ -102,7 +104,7 @@ def _comparisons(runs: SeveralRuns, drawings: Mapping[str | None, Sequence[Drawi
     """A table and its figures for each CNN, and what p-values and deviations mean."""
     several = len(runs.cnns) > 1
     for cnn in runs.cnns:
-        table = _comparison_table(cnn)
+        table = _comparison_table(runs, cnn)
         yield Part(cnn.name if several else "", cnn.apart, tables=(table,), drawings=tuple(drawings.get(cnn.name, ())))
     notes = tuple(note for note in (about_test(runs.rows), about_deviation(runs.cnns)) if note)
     if notes:
@@ -127,7 +129,7 @@ def _byline(runs: SeveralRuns) -> str:
     return f"{text}, {left:,} of them without a twin in train or validation." if first.twins else f"{text}."
 
 
-def _comparison_table(cnn: RepeatedCNN) -> Table:
+def _comparison_table(runs: SeveralRuns, cnn: RepeatedCNN) -> Table:
     """Mean and deviation of each row, and its lead over softmax."""
     twins = any(repeat.report.dataset.twins for repeat in cnn.repeats)
     columns = (
@@ -135,25 +137,24 @@ def _comparison_table(cnn: RepeatedCNN) -> Table:
         Column("accuracy", "%"),
         Column("vs softmax", "points, 95 %"),
         Column("p", "Holm"),
-        Column("ahead in", "runs"),
-        Column("runs"),
+        Column("ahead in", "trainings" if any(row.weights > 1 for row in cnn.rows) else "runs"),
+        Column("trainings"),
         *([Column("whole split", "accuracy, %")] if twins else []),
     )
+    bold = "" if runs.leaks else "; bold: better than softmax at p below 0.05 after Holm's correction"
     caption = (
-        f"{cnn.name}: mean ± standard deviation over the runs. Accuracy on the test split"
-        f"{' without its twins' if twins else ''}; bold: better than softmax at p below 0.05 after Holm's correction."
+        f"{cnn.name}: mean ± standard deviation. Accuracy on the test split{' without its twins' if twins else ''}{bold}."
     )
-    return Table(caption, columns, tuple(_row_cells(row, twins) for row in cnn.rows), sortable=True)
+    return Table(caption, columns, tuple(_row_cells(row, twins, runs.stands_out(row)) for row in cnn.rows), sortable=True)
 
 
-def _row_cells(row: RepeatedRow, twins: bool) -> tuple[Cell, ...]:
+def _row_cells(row: RepeatedRow, twins: bool, strong: bool) -> tuple[Cell, ...]:
     """One row of the table."""
-    strong = row.lead is not None and row.lead.is_better
     return (
         Cell(row.pipeline, strong=strong),
         _mean_cell(row.twin_free, strong),
         *_lead_cells(row.lead, strong),
-        number(len(row.folders)),
+        Cell(trainings(row), value=float(row.weights)),
         *([_mean_cell(row.whole)] if twins else []),
     )
 
@@ -167,11 +168,11 @@ def _lead_cells(lead: Lead | None, strong: bool) -> tuple[Cell, Cell, Cell]:
     return points, p_value(lead.p_holm, strong), number(lead.ahead)
 
 
-def _mean_cell(accuracies: Sequence[float], strong: bool = False) -> Cell:
+def _mean_cell(accuracies: OverRuns | None, strong: bool = False) -> Cell:
     """A mean with its deviation."""
-    if not accuracies:
+    if accuracies is None:
         return Cell(NONE)
-    return Cell(mean_and_deviation(accuracies), value=statistics.fmean(accuracies), strong=strong)
+    return Cell(mean_and_deviation(accuracies), value=accuracies.mean, strong=strong)
 
 
 def _run_table(cnns: Sequence[RepeatedCNN]) -> Table:

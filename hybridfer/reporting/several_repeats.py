@@ -28,8 +28,8 @@ _DIGEST_LENGTH = 8
 # other images have other labels and other twins as well; epochs are compared where their limit is not told
 _FOLLOWS = {"test images": ("labels of the test images", "twins among them"), "max_epochs": ("epochs",)}
 _MOST_TOLD = 3
-# settings of a training that differ from seed to seed, and numbers of images, which are compared by themselves
-_OF_A_SEED = ("random_state", "train_counts", "trained_counts")
+# what of a training differs from seed to seed, and numbers of images, which are compared by themselves
+_OF_A_SEED = ("random_state", "fitted_temperature", "train_counts", "trained_counts")
 
 
 class SeveralError(HybridferError, ValueError):
@@ -91,15 +91,67 @@ class Repeat:
         """Positions of the test images by content, so that runs agree on it however their files were listed."""
         return np.lexsort((self.table.labels, self.table.digests))
 
+    def answers(self, row: Row) -> NDArray[np.int64]:
+        """What a row says of each test image: shape (n,), positions of classes, in an order on which all runs agree."""
+        return self.table.predicted[row.feature, row.pipeline][self.order]
+
     def right(self, row: Row) -> NDArray[np.bool_]:
-        """Tell which of the images that decide a row got right: shape (n,), in an order on which all runs agree."""
-        decisive = self.order[~self.table.twins[self.order]]
-        return self.table.predicted[row.feature, row.pipeline][decisive] == self.table.labels[decisive]
+        """Tell which of the images that decide a row got right: shape (n,), in that order."""
+        twin_free = ~self.table.twins[self.order]
+        return (self.answers(row) == self.table.labels[self.order])[twin_free]
 
     @cached_property
     def conditions(self) -> Conditions:
         """What must be alike in another run for the two to be averaged; seeds and what follows from them are left out."""
         return {**_data(self), **_protocol(self.report), **_network(self.run)}
+
+
+@dataclass(frozen=True, eq=False)
+class RunRow:
+    """A pipeline on a CNN, in one of the runs.
+
+    Attributes
+    ----------
+    repeat : Repeat
+        The CNN in the run.
+    row : Row
+        The pipeline on it.
+    """
+
+    repeat: Repeat
+    row: Row
+
+    @property
+    def folder(self) -> str:
+        """The run's name."""
+        return self.repeat.folder
+
+    @property
+    def weights(self) -> str:
+        """Digest of the CNN's weights."""
+        return self.repeat.run.weights_digest
+
+    @property
+    def seed(self) -> int:
+        """The seed of heads and searches."""
+        return self.repeat.report.seed
+
+    @property
+    def origin(self) -> tuple[str, int]:
+        """Weights and seed, which settle all answers of a head that is the same."""
+        return self.weights, self.seed
+
+    def is_copy_of(self, other: RunRow) -> bool:
+        """Whether both have the same weights, the same seed and the same answers."""
+        return self.origin == other.origin and np.array_equal(self.repeat.answers(self.row), other.repeat.answers(other.row))
+
+    @property
+    def lead(self) -> NDArray[np.float64] | None:
+        """1 where only this row was right, -1 where only softmax was, 0 elsewhere; None without softmax, and of softmax."""
+        softmax = self.repeat.softmax
+        if softmax is None or self.row.is_softmax:
+            return None
+        return self.repeat.right(self.row).astype(np.float64) - self.repeat.right(softmax)
 
 
 def searched(row: Row) -> Conditions:

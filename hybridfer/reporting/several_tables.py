@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from hybridfer import json_layout
 from hybridfer.evaluation import wording
-from hybridfer.reporting.several import RepeatedCNN, RepeatedRow, SeveralRuns
+from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
 from hybridfer.reporting.several_leads import Lead
+from hybridfer.reporting.several_rows import RepeatedRow
+from hybridfer.reporting.several_trainings import OverRuns
 from hybridfer.reporting.several_words import (
     about_deviation,
     about_test,
     lead_and_deviation,
     mean_and_deviation,
     seeds,
+    trainings,
     verdict,
     warnings,
 )
@@ -29,7 +31,7 @@ _NONE = "--"
 _LATEX_COLUMNS: tuple[tuple[str, Callable[[RepeatedRow], str]], ...] = (
     ("CNN", lambda row: escape_latex(row.feature)),
     ("Pipeline", lambda row: escape_latex(row.pipeline)),
-    ("Runs", lambda row: str(len(row.folders))),
+    ("Trainings", trainings),
     ("Accuracy", lambda row: mean_and_deviation(row.twin_free) if row.twin_free else _NONE),
     ("vs.\\ softmax", lambda row: _NONE if row.lead is None else lead_and_deviation(row.lead)),
     ("95\\,\\%", lambda row: _NONE if row.lead is None else wording.points_interval(row.lead.points_interval)),
@@ -49,8 +51,9 @@ def comparison_csv(runs: SeveralRuns) -> str:
     Returns
     -------
     str
-        CSV with a header. Accuracies are shares from 0 to 1, leads over softmax percentage points, deviations those of a
-        sample (n - 1); a cell is empty where there is nothing to say.
+        CSV with a header. Accuracies are shares from 0 to 1, leads over softmax percentage points; means and deviations
+        (n - 1) are taken over the trainings, of which there are as many as ``weights``; of one, over its runs. A cell is
+        empty where there is nothing to say.
     """
     return csv_text([_csv_cells(row) for row in runs.rows])
 
@@ -67,11 +70,11 @@ def comparison_latex(runs: SeveralRuns) -> str:
     -------
     str
         A ``tabular`` with booktabs' rules, and in comments what its columns mean. A line is bold where a head beats its
-        softmax beyond chance.
+        softmax beyond chance and nothing has leaked.
     """
-    blocks = ["\n".join(_latex_line(row) for row in cnn.rows) for cnn in runs.cnns]
+    blocks = ["\n".join(_latex_line(row, bold=runs.stands_out(row)) for row in cnn.rows) for cnn in runs.cnns]
     notes = ["Written by hybridfer. Needs \\usepackage{booktabs}.", about_deviation(runs.cnns), about_test(runs.rows)]
-    notes += ["Accuracy: % of the test images without a twin. Whole: of all.", *warnings(runs)]
+    notes += ["Accuracy: % of the test images without a twin. Whole: of all.", *runs.leaks, *warnings(runs)]
     # names of files and recipes may hold line breaks, which would end the comment
     comments = [f"% {' '.join(note.split())}" for note in notes if note]
     head = " & ".join(title for title, _ in _LATEX_COLUMNS)
@@ -90,18 +93,20 @@ def comparison_json(runs: SeveralRuns) -> str:
     Returns
     -------
     str
-        ``verdict``, ``warnings``, ``notes`` in words; ``cnns``, each with its runs, weights and conditions; ``rows``, with
-        each run's accuracies and leads over softmax in the order of ``folders``; ``published``, what the sources of the
-        recipes say beside ours.
+        ``verdict``, ``leaks`` (part of the verdict), ``warnings``, ``notes`` in words; ``cnns``, each with its runs, weights
+        and conditions; ``rows``, with each run's accuracies and leads over softmax in the order of ``folders``, and
+        ``by_weights`` the same averaged over runs that share weights; ``published``, what the sources of the recipes say
+        beside ours.
     """
     return json_layout.to_json(
         {
             "format_version": FORMAT_VERSION,
             "verdict": verdict(runs),
+            "leaks": list(runs.leaks),
             "warnings": list(warnings(runs)),
             "notes": [note for note in (about_deviation(runs.cnns), about_test(runs.rows)) if note],
             "cnns": [_cnn_values(cnn) for cnn in runs.cnns],
-            "rows": json_layout.plain(runs.rows),
+            "rows": [_row_values(row) for row in runs.rows],
             "published": [{"folder": name, **json_layout.plain(line)} for name, line in runs.published],
         }
     )
@@ -125,6 +130,19 @@ def _cnn_values(cnn: RepeatedCNN) -> dict[str, Any]:
     return {"name": cnn.name, "recipe": first.run.recipe, "apart": cnn.apart, "runs": runs, "conditions": first.conditions}
 
 
+def _row_values(row: RepeatedRow) -> dict[str, Any]:
+    """A row with its figures run by run, and by the weights of the CNN."""
+    points = None if row.lead is None else row.lead.points
+    figures = {"whole": row.whole, "twin_free": row.twin_free, "points": points}
+    return {
+        **json_layout.plain(row, skip=("whole", "twin_free", "lead")),
+        "whole": list(row.whole.runs),
+        "twin_free": [] if row.twin_free is None else list(row.twin_free.runs),
+        "lead": None if row.lead is None else {**json_layout.plain(row.lead), "points": list(row.lead.points.runs)},
+        "by_weights": {name: [] if figure is None else list(figure.trainings) for name, figure in figures.items()},
+    }
+
+
 def _csv_cells(row: RepeatedRow) -> dict[str, object]:
     """All that is said of a row."""
     return {
@@ -135,10 +153,8 @@ def _csv_cells(row: RepeatedRow) -> dict[str, object]:
         "seeds": seeds(row.seeds),
         "cnn_seeds": seeds(row.cnn_seeds),
         "weights": row.weights,
-        "twin_free_accuracy": _mean(row.twin_free),
-        "twin_free_accuracy_deviation": _deviation(row.twin_free),
-        "whole_accuracy": _mean(row.whole),
-        "whole_accuracy_deviation": _deviation(row.whole),
+        **_mean_cells("twin_free_accuracy", row.twin_free),
+        **_mean_cells("whole_accuracy", row.whole),
         **_lead_cells(row.lead),
     }
 
@@ -146,8 +162,7 @@ def _csv_cells(row: RepeatedRow) -> dict[str, object]:
 def _lead_cells(lead: Lead | None) -> dict[str, object]:
     """The comparison with softmax; empty cells where there is none."""
     return {
-        "vs_softmax_points": None if lead is None else lead.mean,
-        "vs_softmax_points_deviation": None if lead is None else _deviation(lead.points),
+        **_mean_cells("vs_softmax_points", None if lead is None else lead.points),
         "vs_softmax_points_low": None if lead is None else lead.points_interval[0],
         "vs_softmax_points_high": None if lead is None else lead.points_interval[1],
         "vs_softmax_ahead": None if lead is None else lead.ahead,
@@ -156,17 +171,14 @@ def _lead_cells(lead: Lead | None) -> dict[str, object]:
     }
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return statistics.fmean(values) if values else None
+def _mean_cells(name: str, values: OverRuns | None) -> dict[str, object]:
+    """A mean and its deviation; empty cells where there is nothing."""
+    mean, deviation = (None, None) if values is None else (values.mean, values.deviation)
+    return {name: mean, f"{name}_deviation": deviation}
 
 
-def _deviation(values: Sequence[float]) -> float | None:
-    return statistics.stdev(values) if len(values) > 1 else None
-
-
-def _latex_line(row: RepeatedRow) -> str:
+def _latex_line(row: RepeatedRow, bold: bool) -> str:
     """A line of the table, with signs as LaTeX sets them."""
     names, cells = [cell(row) for _, cell in _LATEX_COLUMNS[:2]], [cell(row) for _, cell in _LATEX_COLUMNS[2:]]
     figures = [re.sub(r"([+-])([\d.]+)", r"$\1\2$", cell).replace("±", r"$\pm$") for cell in cells]
-    bold = row.lead is not None and row.lead.is_better
     return " & ".join(rf"{{\bfseries\boldmath {cell}}}" if bold else cell for cell in [*names, *figures]) + r" \\"

@@ -9,13 +9,15 @@ from collections.abc import Callable, Sequence
 from hybridfer.evaluation import wording
 from hybridfer.reporting.columns import GAP, NONE
 from hybridfer.reporting.paint import Paint, paint_with
-from hybridfer.reporting.several import RepeatedCNN, RepeatedRow, SeveralRuns
+from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
+from hybridfer.reporting.several_rows import RepeatedRow
 from hybridfer.reporting.several_words import (
     about_deviation,
     about_test,
     lead_and_deviation,
     mean_and_deviation,
     seeds,
+    trainings,
     verdict,
     warnings,
 )
@@ -31,7 +33,7 @@ _COLUMNS: tuple[tuple[str, Cell], ...] = (
     ("vs softmax", lambda row: NONE if row.lead is None else lead_and_deviation(row.lead)),
     ("p (Holm)", lambda row: NONE if row.lead is None else wording.p_value(row.lead.p_holm)),
     ("ahead in", lambda row: NONE if row.lead is None else str(row.lead.ahead)),
-    ("runs", lambda row: str(len(row.folders))),
+    ("trainings", trainings),
     ("whole %", lambda row: mean_and_deviation(row.whole)),
 )
 _LEAST_COLUMNS = 3
@@ -52,10 +54,12 @@ def comparison_text(runs: SeveralRuns, width: int | None = None, colour: bool | 
     Returns
     -------
     str
-        Lines of text without a newline at the end. A star marks heads that beat softmax beyond chance.
+        Lines of text without a newline at the end. A star marks heads that beat softmax beyond chance, where nothing has
+        leaked.
     """
     width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST) if width is None else width
     paint = paint_with(colour)
+    alarm = "red" if runs.leaks else None
     notes = [note for note in (about_deviation(runs.cnns), about_test(runs.rows)) if note]
     lines = [
         *(paint(line, fg="yellow") for told in warnings(runs) for line in _broken(f"warning: {told}", width)),
@@ -63,7 +67,7 @@ def comparison_text(runs: SeveralRuns, width: int | None = None, colour: bool | 
         "",
         *(paint(line, dim=True) for note in notes for line in _broken(note, width)),
         "",
-        *(paint(line, bold=True) for line in _broken(verdict(runs), width)),
+        *(paint(line, bold=True, fg=alarm) for line in _broken(verdict(runs), width)),
     ]
     return "\n".join(lines)
 
@@ -79,7 +83,7 @@ def _table(runs: SeveralRuns, width: int, paint: Paint) -> list[str]:
         lines += [paint(cnn.name, bold=True), *(paint(line, dim=True) for line in _seed_lines(cnn, width))]
         for row in cnn.rows:
             cells = [cell(row).rjust(wide) for (_, cell), wide in zip(columns, widths, strict=True)]
-            starred = row.lead is not None and row.lead.is_better
+            starred = runs.stands_out(row)
             name = f"{'*' if starred else ' '} {row.pipeline}".ljust(name_width)
             lines.append(paint(GAP.join([name, *cells]), bold=starred or None))
     return lines

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from hybridfer.evaluation import wording
-from hybridfer.reporting.several import RepeatedCNN, RepeatedRow, SeveralRuns
+from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
 from hybridfer.reporting.several_leads import Lead
+from hybridfer.reporting.several_rows import RepeatedRow
+from hybridfer.reporting.several_trainings import OverRuns
 
 
-def mean_and_deviation(accuracies: Sequence[float]) -> str:
+def mean_and_deviation(accuracies: OverRuns) -> str:
     """Write the mean of accuracies in %, and their standard deviation in points where there are several.
 
     Parameters
     ----------
-    accuracies : sequence of float
-        Shares; at least one.
+    accuracies : OverRuns
+        Shares.
 
     Examples
     --------
-    >>> mean_and_deviation([0.60, 0.62]), mean_and_deviation([0.615])
+    >>> mean_and_deviation(OverRuns.of([0.60, 0.62], ["a", "b"])), mean_and_deviation(OverRuns.of([0.615], ["a"]))
     ('61.0 ± 1.4', '61.5')
     """
-    return wording.percent(statistics.fmean(accuracies)) + _deviation([100 * accuracy for accuracy in accuracies])
+    deviation = accuracies.deviation
+    return wording.percent(accuracies.mean) + _plus_minus(None if deviation is None else 100 * deviation)
 
 
 def lead_and_deviation(lead: Lead) -> str:
@@ -32,10 +34,18 @@ def lead_and_deviation(lead: Lead) -> str:
 
     Examples
     --------
-    >>> lead_and_deviation(Lead((0.9, 1.5), (0.1, 2.3), 0.04, 0.04)), lead_and_deviation(Lead((-0.5,), (-1, 0), 0.1, 0.1))
-    ('+1.2 ± 0.4', '-0.5')
+    >>> lead_and_deviation(Lead(OverRuns.of([0.9, 1.5], ["a", "b"]), (0.1, 2.3), 0.04, 0.04))
+    '+1.2 ± 0.4'
+    >>> lead_and_deviation(Lead(OverRuns.of([-0.5], ["a"]), (-1, 0), 0.1, 0.1))
+    '-0.5'
     """
-    return wording.points(lead.mean) + _deviation(lead.points)
+    return wording.points(lead.mean) + _plus_minus(lead.points.deviation)
+
+
+def trainings(row: RepeatedRow) -> str:
+    """Write how many trainings of the CNN a row is of and, where these are fewer, in how many runs."""
+    runs = len(row.folders)
+    return str(runs) if row.weights == runs else f"{row.weights} ({wording.count(runs, 'run')})"
 
 
 def verdict(runs: SeveralRuns) -> str:
@@ -49,11 +59,16 @@ def verdict(runs: SeveralRuns) -> str:
     Returns
     -------
     str
-        One sentence, and a second where heads are worse than softmax beyond chance.
+        The leaks, then one sentence, and a second where heads are worse than softmax beyond chance.
     """
+    return " ".join([*runs.leaks, _outcome(runs)])
+
+
+def _outcome(runs: SeveralRuns) -> str:
+    """The verdict without the leaks."""
     compared = [(row, row.lead) for row in runs.rows if row.lead is not None]
     if not compared:
-        best = max(runs.rows, key=lambda row: statistics.fmean(row.decisive), default=None)
+        best = max(runs.rows, key=lambda row: row.decisive.mean, default=None)
         told = "" if best is None else f" (best: {best.name}, {mean_and_deviation(best.decisive)} %)"
         return f"Nothing was compared with softmax{told}."
     compared.sort(key=lambda pair: pair[1].mean, reverse=True)
@@ -66,12 +81,11 @@ def verdict(runs: SeveralRuns) -> str:
 
 
 def warnings(runs: SeveralRuns) -> tuple[str, ...]:
-    """Say what must be known before the table is read: what each run warns of, and what was not averaged."""
-    own = [
-        f"{name}: {told}"
-        for name, report in zip(runs.names, runs.reports, strict=True)
-        for told in (*report.leaks, *report.warnings)
-    ]
+    """Say what must be known before the table is read: what each run warns of, and what was not averaged.
+
+    The leaks stand in the verdict.
+    """
+    own = [f"{name}: {told}" for name, report in zip(runs.names, runs.reports, strict=True) for told in report.warnings]
     apart = [told for cnn in runs.cnns for told in (cnn.apart, *cnn.remarks) if told]
     alone = ["No two runs are comparable: each mean is of one run."] if _all_alone(runs.rows) else []
     return (*own, *apart, *_test_images(runs.cnns), *alone, *_versions(runs))
@@ -82,31 +96,27 @@ def about_test(rows: Sequence[RepeatedRow]) -> str:
     leads = [row.lead for row in rows if row.lead is not None]
     if not leads:
         return ""
-    repeated = [lead for lead in leads if len(lead.points) > 1]
-    tests = []
-    if repeated:
-        tests.append(
-            "whether the mean lead over the CNN's own softmax would stand on other images and in further runs, by a t test "
-            "whose variance is that between images plus that between runs"
-        )
-    if len(repeated) < len(leads):
-        tests.append(f"{'of a single run ' if repeated else ''}the exact McNemar test")
     heads = f"; corrected by Holm's method for all {len(leads)} heads" if len(leads) > 1 else ""
-    return f"p: {'; '.join(tests)}{heads}."
+    return f"p: {'; '.join(_tests([lead.points for lead in leads]))}{heads}.{_caution(leads)}"
 
 
 def about_deviation(cnns: Sequence[RepeatedCNN]) -> str:
     """Explain what the deviation holds; empty where nothing is repeated."""
-    repeated = [row for cnn in cnns for row in cnn.rows if len(row.folders) > 1]
-    same = list(dict.fromkeys(row.feature for row in repeated if row.weights == 1))
-    if not repeated:
-        return ""
-    if not same:
-        return "The deviation (n - 1) holds the training of the CNN and of the heads."
-    return (
-        f"The runs share the weights of {wording.listed(same)}: their deviation (n - 1) holds the heads alone, not the "
-        "training of the CNN."
-    )
+    shared = [name for cnn in cnns for name in _of_shared_weights(cnn)]
+    between = [row for cnn in cnns for row in cnn.rows if row.weights > 1]
+    sentences = []
+    if between:
+        averaged = any(len(row.folders) > row.weights for row in between)
+        sentences.append(
+            "The deviation (n - 1) is between trainings of the CNN, each with heads fitted on it"
+            f"{'; runs that share weights are averaged first' if averaged else ''}."
+        )
+    if shared:
+        sentences.append(
+            f"The runs share the weights of {wording.listed(shared)}: their deviation (n - 1) is between seeds of the heads "
+            "on these very weights, and holds nothing of the training of the CNN."
+        )
+    return " ".join(sentences)
 
 
 def seeds(numbers: Sequence[int | None]) -> str:
@@ -121,28 +131,74 @@ def seeds(numbers: Sequence[int | None]) -> str:
     return "not told" if set(told) == {"not told"} else ", ".join(told)
 
 
-def _deviation(points: Sequence[float]) -> str:
-    """The standard deviation of several values."""
-    return f" ± {statistics.stdev(points):.1f}" if len(points) > 1 else ""
+def _plus_minus(deviation: float | None) -> str:
+    """A standard deviation behind its mean; nothing where there is none."""
+    return "" if deviation is None else f" ± {deviation:.1f}"
+
+
+def _tests(points: Sequence[OverRuns]) -> list[str]:
+    """Name the tests that were made of leads, by what was repeated."""
+    what = "whether the mean lead over the CNN's own softmax would stand"
+    tests = []
+    if any(len(lead.trainings) > 1 for lead in points):
+        tests.append(
+            f"{what} on other images and in further trainings, by a t test whose variance is that between images plus that "
+            "between trainings"
+        )
+    if any(len(lead.runs) > len(lead.trainings) == 1 for lead in points):
+        told = f"of runs that share their weights, {'the same' if tests else what} on other images"
+        tests.append(f"{told}, by a t test over images: of these very weights, not of further trainings")
+    if any(len(lead.runs) == 1 for lead in points):
+        tests.append(f"{'of a single run ' if tests else ''}the exact McNemar test")
+    return tests
+
+
+def _caution(leads: Sequence[Lead]) -> str:
+    """Say where p is too small: `mean_lead_test` has the figures."""
+    if not any(len(lead.points.trainings) == 2 for lead in leads):
+        return ""
+    return (
+        " Two trainings hardly tell how much trainings differ: at p below 0.05 up to 13 of 100 leads that are none pass. "
+        "Train more often to be sure."
+    )
+
+
+def _of_shared_weights(cnn: RepeatedCNN) -> list[str]:
+    """Name the CNN if all runs of its rows share their weights, or else the rows whose runs do."""
+    repeated = [row for row in cnn.rows if len(row.folders) > 1]
+    shared = [row.name for row in repeated if row.weights == 1]
+    return [cnn.name] if shared and len(shared) == len(repeated) else shared
 
 
 def _winners(better: list[tuple[RepeatedRow, Lead]]) -> str:
     """Name the head that leads most, and who else beats softmax."""
     row, lead = better[0]
-    runs = wording.count(len(lead.points), "run")
-    ahead = f", ahead in {'all' if lead.ahead == len(lead.points) else lead.ahead}" if len(lead.points) > 1 else ""
     size = lead_and_deviation(lead).removeprefix("+")
-    sentence = f"{row.name} beats its softmax by {size} points ({runs}{ahead}; {wording.p_equation(lead.p_holm)})."
+    sentence = f"{row.name} beats its softmax by {size} points ({_evidence(lead)}; {wording.p_equation(lead.p_holm)})."
     if len(better) > 1:
         others = wording.listed([_short(*pair) for pair in better[1:]])
         sentence += f" So {'does' if len(better) == 2 else 'do'} {others}."
     return sentence
 
 
+def _evidence(lead: Lead) -> str:
+    """How many runs and trainings a lead rests on, and in how many of them the head is ahead."""
+    n_runs, n_trainings = len(lead.points.runs), len(lead.points.trainings)
+    told = wording.count(n_runs, "run")
+    if n_runs == 1:
+        return told
+    if n_trainings == 1:
+        told += " of these very weights"
+    elif n_trainings < n_runs:
+        told = f"{wording.count(n_trainings, 'training')} in {told}"
+    return f"{told}, ahead in {'all' if lead.ahead == len(lead.points.repeated) else lead.ahead}"
+
+
 def _no_winner(row: RepeatedRow, lead: Lead, some_worse: bool) -> str:
     """Say that no head won, and how far the best one came."""
     verb = "beats" if some_worse else "differs from"
-    near = f"{lead_and_deviation(lead)} points, {wording.p_equation(lead.p_holm)}"
+    weights = " of these very weights" if len(lead.points.runs) > len(lead.points.trainings) == 1 else ""
+    near = f"{lead_and_deviation(lead)} points{weights}, {wording.p_equation(lead.p_holm)}"
     return f"No head {verb} its softmax beyond chance (best: {row.name}, {near})."
 
 

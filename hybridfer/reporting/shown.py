@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hybridfer.evaluation import wording
+from hybridfer.evaluation.leaks import at_least
 from hybridfer.evaluation.metrics import Scores
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
 from hybridfer.evaluation.rows import Row, best_row
+from hybridfer.evaluation.twins import Leak
 
 #: What times stand for where a run was begun again.
 EARLIER = "Trainings and heads that an earlier run had finished stand here with the time that they took then."
+
+_UNKNOWN = "unknown: the weights do not say what they were trained on"
 
 
 @dataclass(frozen=True)
@@ -101,12 +106,42 @@ def about_twins(report: BenchmarkReport) -> str:
     )
 
 
+def seen_of_test(run: FeatureRun) -> str:
+    """Say how many test images a CNN was trained on, as far as its weights do."""
+    if run.leak is None:
+        return _UNKNOWN
+    return (
+        f"{at_least(run.leak)}{run.leak.images:,}, of which {run.leak.twin_free:,} are no twins of train or validation "
+        f"images{_but_unknown(run.leak)}"
+    )
+
+
+def seen_of_validation(run: FeatureRun) -> str:
+    """Say how many validation images a CNN was trained on, copies of train images aside, as far as its weights do."""
+    if run.validation_leak is not None:
+        return f"{run.validation_leak:,}" if run.leak is None else _with_past(run.leak, run.validation_leak)
+    if run.leak is None or run.leak.validation_seen is None:
+        return _UNKNOWN
+    return (
+        f"{_with_past(run.leak, run.leak.validation_seen)}; these it was trained on or watched, the weights do not say which"
+    )
+
+
+def _with_past(leak: Leak, count: int) -> str:
+    """A count of what weights name, and what they do not tell."""
+    return f"{at_least(leak)}{count:,}{_but_unknown(leak)}"
+
+
+def _but_unknown(leak: Leak) -> str:
+    return f"; {wording.unknown_past(leak.untold)}" if leak.untold else ""
+
+
 def part_in_words(report: BenchmarkReport) -> str:
     """Name the images that decide, with their number."""
     twins, n = report.dataset.twins, report.dataset.n_test
     if not 0 < twins < n:
-        return f"the test split ({n:,} images)"
-    return f"the twin-free part of the test split ({n - twins:,} images)"
+        return f"the test split ({wording.count(n, 'image')})"
+    return f"the twin-free part of the test split ({wording.count(n - twins, 'image')})"
 
 
 def _best(heads: list[Row]) -> Row | None:

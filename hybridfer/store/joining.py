@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer.files import sync
 from hybridfer.store.index import RowIndex
 from hybridfer.store.layout import shards_folder
 from hybridfer.store.manifest import Manifest
-from hybridfer.store.sealing import sync
 from hybridfer.store.shard import Digests, Features, Shard, write_shard
 
 # A compacted shard's features at most; larger ones would not be read any faster.

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hybridfer.errors import StoreError
+from hybridfer.files import sync
 from hybridfer.store.key import FORMAT_VERSION, StoreKey, canonical_json, parse_json
 from hybridfer.store.layout import LOCK, listings_folder, shards_folder, writing
-from hybridfer.store.sealing import PARTIAL, aside, seal, sync
+from hybridfer.store.sealing import PARTIAL, aside, seal
 
 NAME = "key.json"
 # Far beyond any key; a file larger than this was not written by a store.

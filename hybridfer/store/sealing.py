@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hybridfer.files import sync
+
 PARTIAL = ".partial"
 
 
@@ -26,18 +28,6 @@ def seal(partial: Path, target: Path) -> None:
     sync(partial)
     os.replace(partial, target)
     sync(target.parent)
-
-
-def sync(path: Path) -> None:
-    """Flush a file's contents, or a folder's entries, to the disk; h5py's close does not."""
-    if path.is_dir() and os.name == "nt":
-        # Windows cannot open a folder; NTFS journals its entries.
-        return
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def leftovers(folder: Path) -> list[Path]:

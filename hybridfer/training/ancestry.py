@@ -40,6 +40,11 @@ class Ancestry:
         networks = {"start": self.start, "teacher": self.teacher}
         return {name: network for name, network in networks.items() if network is not None}
 
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Those that do not say which images they were trained on, in words, and what else they come from that does not."""
+        return tuple(dict.fromkeys(name for role, network in self.named.items() for name in network.untold_as(role)))
+
     def seen_with(
         self, learnt: NDArray[np.bytes_], watched: NDArray[np.bytes_]
     ) -> tuple[NDArray[np.bytes_], NDArray[np.bytes_] | None]:
@@ -53,14 +58,14 @@ class Ancestry:
         Returns
         -------
         tuple of ndarray, and ndarray or None
-            As `Network.trained_on` and `Network.watched`: all of them, and those that nobody has learnt from; None where the
-            weights of an ancestor do not say which it only watched.
+            As `Network.trained_on` and `Network.watched`: all that are known, and those of them that nobody is known to have
+            learnt from; None where the weights of an ancestor say what it has seen, and not which it only watched.
         """
         seen = np.union1d(learnt, watched)
         for network in self.named.values():
             seen = np.union1d(seen, network.trained_on)
             learnt = np.union1d(learnt, _learnt(network))
-        if any(network.watched is None for network in self.named.values()):
+        if any(network.watched is None and len(network.trained_on) for network in self.named.values()):
             return seen.astype(DIGEST), None
         return seen.astype(DIGEST), np.setdiff1d(seen, learnt).astype(DIGEST)
 
@@ -77,6 +82,13 @@ class Ancestry:
         for role, network in self.named.items():
             if not len(network.trained_on):
                 log.warning("The weights of the %s %s do not say which images it was trained on.", role, network.name)
+            elif network.untold:
+                log.warning(
+                    "The weights of the %s %s do not say all images that they depend on: those of %s are unknown.",
+                    role,
+                    network.name,
+                    " and ".join(network.untold),
+                )
             count = int((np.isin(validation, _learnt(network)) & ~np.isin(validation, train)).sum())
             if count:
                 log.warning(

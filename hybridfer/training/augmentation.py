@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from ..errors import RecipeError
@@ -61,7 +62,7 @@ class Augmentation:
     Raises
     ------
     RecipeError
-        If an amount is out of range.
+        If an amount is no number or out of range, or `flip` is no truth value.
 
     Examples
     --------
@@ -84,9 +85,12 @@ class Augmentation:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.flip not in (False, True):
+            raise RecipeError(f"flip of the augmentation must be True or False; got {self.flip!r}.")
         for name, bound in BOUNDS.items():
-            if not 0 <= getattr(self, name) <= bound:
-                raise RecipeError(f"{name} of the augmentation must lie in [0, {bound:g}]; got {getattr(self, name)!r}.")
+            amount = getattr(self, name)
+            if not isinstance(amount, float | int | np.floating | np.integer) or not 0 <= amount <= bound:
+                raise RecipeError(f"{name} of the augmentation must lie in [0, {bound:g}]; got {amount!r}.")
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Self:
@@ -129,7 +133,7 @@ class Augmentation:
         angle = _uniform(n, math.radians(self.rotation), generator, batch)
         zoom = 1 + _uniform(n, self.scale, generator, batch)
         shear = _uniform(n, self.shear, generator, batch)
-        mirror = torch.where((_uniform(n, 1.0, generator, batch) < 0) & self.flip, -1.0, 1.0)
+        mirror = torch.where((_uniform(n, 1.0, generator, batch) < 0) & bool(self.flip), -1.0, 1.0)
         cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
         # grid coordinates run over [-1, 1], so a shift by a fraction of the side is twice that
         across, down = (_uniform(n, 2 * self.shift, generator, batch) for _ in range(2))

@@ -58,7 +58,7 @@ def balance_of(balance: Any, classes: Sequence[Any]) -> Any:
     """Keep of a recipe's balance what goes with the classes at hand.
 
     Recipes name FER's seven classes, and datasets may hold fewer of them: such a class has no images to add copies of, and
-    is left out with a message. Any other name is taken for a mistake.
+    is left out with a message, which is a warning where nothing is left. Any other name is taken for a mistake.
 
     Raises
     ------
@@ -69,9 +69,17 @@ def balance_of(balance: Any, classes: Sequence[Any]) -> Any:
         return balance
     absent = [label for label in balance if label not in classes]
     check_balance({label: count for label, count in balance.items() if label not in FER_CLASSES}, classes)
-    if absent:
+    kept = {label: count for label, count in balance.items() if label in classes}
+    if absent and not kept:
+        log.warning(
+            "balance adds nothing: it names %s, and there are images of %s alone. Where labels are numbers of classes, give "
+            "labels that are their names.",
+            ", ".join(map(str, absent)),
+            ", ".join(map(str, classes)),
+        )
+    elif absent:
         log.info("balance: %s left out, as there are no images of it", ", ".join(map(str, absent)))
-    return {label: count for label, count in balance.items() if label in classes} or None
+    return kept or None
 
 
 class BalancedBatches(DeviceBatches):

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..networks import Embedder, Network
-from ..temperature import MIN_IMAGES, best_temperature
+from ..temperature import MIN_IMAGES, TEMPERATURES, best_temperature
 
 log = logging.getLogger("hybridfer")
 
@@ -46,12 +46,7 @@ def calibrated(
     logits = Embedder(network, ["logits"], device=device, precision=precision).embed(images)["logits"]
     temperature = best_temperature(labels, logits)
     if temperature is None:
-        log.warning(
-            "the probabilities are not calibrated: on %d held-out images no temperature is the best; it takes %d images or "
-            "more, some of which the network takes for the wrong class",
-            len(labels),
-            MIN_IMAGES,
-        )
+        log.warning("the probabilities are not calibrated: %s", _hindrance(labels, logits))
         return network
     module = copy.deepcopy(network.module)
     with torch.no_grad():
@@ -59,3 +54,17 @@ def calibrated(
             parameter.div_(temperature)
     log.info("the logits were divided by %.3f, the temperature that fits the held-out images", temperature)
     return replace(network, module=module, training={**network.training, "fitted_temperature": temperature})
+
+
+def _hindrance(labels: NDArray[np.integer], logits: NDArray[np.floating]) -> str:
+    """Say why no temperature fits."""
+    n = len(labels)
+    if n < MIN_IMAGES:
+        return f"it takes {MIN_IMAGES} held-out images or more; there are {n}"
+    if (logits.argmax(axis=1) == labels).all():
+        return f"the network is wrong on none of {n} held-out images, so that no temperature makes it sure enough"
+    # the likelihood's slope where the temperature is infinite
+    if (logits[np.arange(n), labels] - logits.mean(axis=1)).mean() <= 0:
+        return f"on {n} held-out images the network is no better than chance, so that no temperature makes it unsure enough"
+    low, high = TEMPERATURES
+    return f"the temperature that fits {n} held-out images is beyond the range from {low:g} to {high:g}"

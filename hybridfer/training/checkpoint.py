@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 from skorch.history import History
 
 from ..errors import WeightsError
-from ..networks.partial import moved_into_place
+from ..files import moved_into_place
 
 FORMAT = 1
 
@@ -35,6 +35,7 @@ class EpochCheckpoint(Callback):
         state = {
             "format": FORMAT,
             "fingerprint": self.fingerprint,
+            "device": net.module_.generator.device.type,
             "module": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),
             "history": net.history.to_list(),
@@ -44,19 +45,24 @@ class EpochCheckpoint(Callback):
         with moved_into_place(self.path) as partial:
             torch.save(state, partial)
 
-    def load(self) -> dict[str, Any] | None:
+    def load(self, device: str) -> dict[str, Any] | None:
         """Read the checkpoint if there is one.
+
+        Parameters
+        ----------
+        device : str
+            Kind of the device that is to go on with it, such as ``"cpu"``: each has random generators of its own.
 
         Raises
         ------
         WeightsError
-            If it is damaged or belongs to another training.
+            If it is damaged, belongs to another training or was written on another kind of device.
         """
         if not self.path.exists():
             return None
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-            fingerprint, version = state["fingerprint"], state["format"]
+            fingerprint, version, written_on = state["fingerprint"], state["format"], _device_of(state)
         except Exception as error:
             raise WeightsError(
                 f"{self.path} is no readable checkpoint ({error}). Remove it to train from the start."
@@ -65,6 +71,12 @@ class EpochCheckpoint(Callback):
             raise WeightsError(
                 f"{self.path} belongs to another training: its data, network or recipe differ. "
                 "Remove it, or train without resuming."
+            )
+        # unknown of a checkpoint of an earlier release that was not written on CUDA
+        if written_on not in (device, None):
+            raise WeightsError(
+                f"{self.path} was written on {written_on}, and this training runs on {device}: the random numbers of one "
+                f"cannot go on on the other. Go on there (device={written_on!r}), or remove it to train from the start."
             )
         return state
 
@@ -93,6 +105,12 @@ def restore(net: Any, state: dict[str, Any]) -> None:
     device = net.module_.generator.device
     if device.type == "cuda":
         torch.cuda.set_rng_state(state["generators"]["cuda"], device)
+
+
+def _device_of(state: dict[str, Any]) -> str | None:
+    """Tell on what kind of device a checkpoint was written; earlier releases give it away by CUDA's generator alone."""
+    device: str | None = state.get("device", "cuda" if "cuda" in state["generators"] else None)
+    return device
 
 
 def _generator_states(net: Any) -> dict[str, torch.Tensor]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,29 +11,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import Callback
 
 from ..errors import DatasetError, RecipeError
 from ..image_arrays import as_images
-from ..networks import Embedder, choose_device
+from ..networks import Embedder
 from .ancestry import load_ancestry
 from .balancing import added_counts
-from .batches import DeviceImages
-from .calibrating import calibrated
-from .checkpoint import Resume, restore
-from .construction import TrainingData, build_net, first_network
-from .identity import training_fingerprint, training_recipe
-from .lesson import build_lesson
-from .net import ImageNet
+from .construction import TrainingData
+from .identity import training_recipe
 from .optimizers import check_optimizer
 from .parameters import check_parameters
+from .run import run_training
 from .schedules import check_schedule
-
-log = logging.getLogger("hybridfer")
+from .validation_images import given_images, held_out
 
 
 class CNNClassifier(ClassifierMixin, BaseEstimator):
@@ -56,6 +48,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         `colour` and `standardize`; another `image_size` is taken where no layer is bound to one. Of the last layer the
         rows of classes that the weights know, by their names, are kept; those of other classes begin with random weights.
         Cross-validation flatters where the weights have learnt from its images: `fit` logs a warning.
+    start_share : float
+        With `start`, its share of the weights in the end, in [0, 1): see `hybridfer.training.averaging.averaged_with_start`.
+        ``history_`` is of the training before that.
     image_size : int, tuple of (h, w), or None
         Images are resized to this many pixels a side; None takes the size that a model of timm was trained at, 48 otherwise.
     colour : bool
@@ -75,7 +70,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     batch_size : int
         Images a step, at most: few images are cut finer, down to 16 a step, so that an epoch has 8 steps.
     schedule : {"constant", "plateau", "cosine", "one-cycle"}
-        How the learning rate moves. ``"plateau"`` halves it when the validation loss has not fallen for 4 epochs.
+        How the learning rate moves. ``"plateau"`` halves it when the validation loss has not fallen for 5 epochs.
     patience : int, optional
         Stop when the validation loss has not fallen for this many epochs, and restore the best weights. Without it all
         epochs are run and the last weights kept.
@@ -113,7 +108,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         At the end, divide the logits by the temperature that fits the validation images: see
         `hybridfer.training.calibrating.calibrated`. It changes no prediction.
     validation_fraction : float
-        Share of the training images held out, stratified, when `fit` is given no validation images. 0 holds out none.
+        Share of the training images held out, stratified, when `fit` is given no validation images: of every class one at
+        least. Copies of an image are held out with it, and the order of the images makes no difference. 0 holds out none.
     device, precision : str
         As for `CNNFeaturizer`; ``precision="bf16"`` may be asked for on CPUs that have it. Training knows no fp16.
     checkpoint : str or Path, optional
@@ -158,6 +154,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         *,
         network_arguments: dict[str, Any] | None = None,
         start: str | os.PathLike[str] | None = None,
+        start_share: float = 0.0,
         image_size: int | tuple[int, int] | None = 48,
         colour: bool = False,
         standardize: Literal["none", "image"] = "none",
@@ -192,6 +189,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         self.network = network
         self.network_arguments = network_arguments
         self.start = start
+        self.start_share = start_share
         self.image_size = image_size
         self.colour = colour
         self.standardize = standardize
@@ -241,8 +239,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n,)
             Labels of any kind.
         validation : tuple of (X, y), optional
-            Images and labels to watch, for early stopping and the plateau schedule; they are never trained on. Without
-            it, `validation_fraction` of X is held out.
+            Images and labels to watch, for early stopping, the plateau schedule and `calibrate`; they are never trained on.
+            A warning is logged where they hold copies of images in X. Without it, `validation_fraction` of X is held out.
         callbacks : sequence of skorch.callbacks.Callback
             Watch the training, before its own callbacks are called; they should not change it.
         class_names : sequence of str, optional
@@ -258,22 +256,23 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             If a parameter is unknown or out of range, the weights to start with are of another network, the teacher does not
             know a class, or the training diverges.
         DatasetError
-            If the validation images do not go with the training images, or the names of classes with the labels.
+            If the validation images do not go with the training images, or the names of classes with the labels; or if
+            images are to be held out of a class that has fewer than two different ones.
         WeightsError
-            If the checkpoint to resume from is damaged or belongs to another training, or weights to start with or of the
-            teacher are missing or damaged.
+            If the checkpoint to resume from is damaged, belongs to another training or was written on another kind of
+            device, or weights to start with or of the teacher are missing or damaged.
         """
         self._check_parameters()
         X, y = validate_data(self, X, y, allow_nd=True)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
-        images = as_images(X)
-        seed = self._seed()
-        train, valid = self._split(images, labels, validation, seed)
         classes = self.classes_.tolist()
+        seed = self._seed()
+        train, valid = self._split(as_images(X), labels, validation, seed)
         added = added_counts(self.balance, train[1], classes)
-        data = TrainingData(train, valid, tuple(classes), self._names(class_names), added)
-        self._train(data, seed, callbacks, given=validation is not None)
+        data = TrainingData(train, valid, tuple(classes), self._names(class_names), added, given=validation is not None)
+        self.network_ = run_training(self.get_params(deep=False), data, seed, callbacks)
+        self.history_ = [dict(epoch) for epoch in self.network_.history]
         return self
 
     def predict_proba(self, X: NDArray) -> NDArray[np.float64]:
@@ -294,6 +293,11 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         """Parameters that the weights depend on, as plain values; files and other weights are there by their digests."""
         parameters = self.get_params(deep=False)
         return training_recipe(parameters, load_ancestry(parameters))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):
@@ -321,68 +325,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         self, images: NDArray, labels: NDArray, validation: tuple[NDArray, NDArray] | None, seed: int
     ) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray] | None]:
         if validation is not None:
-            watched, targets = np.asarray(validation[0]), np.asarray(validation[1])
-            if not len(watched) or len(watched) != len(targets):
-                raise DatasetError(
-                    f"validation must hold images and as many labels, at least one; got {len(watched)} and {len(targets)}."
-                )
-            unknown = np.setdiff1d(targets, self.classes_)
-            if len(unknown):
-                raise DatasetError(f"validation has the labels {unknown.tolist()}, which y does not have.")
-            return (images, labels), (as_images(watched), np.searchsorted(self.classes_, targets))
+            return (images, labels), given_images(validation, self.classes_.tolist())
         if self.validation_fraction == 0:
             if self.patience is not None or self.schedule == "plateau" or self.calibrate:
                 raise RecipeError(
                     "patience, the plateau schedule and calibrate need validation images: set validation_fraction above 0."
                 )
             return (images, labels), None
-        train, valid = train_test_split(
-            np.arange(len(labels)), test_size=self.validation_fraction, stratify=labels, random_state=seed
-        )
-        return (images[train], labels[train]), (images[valid], labels[valid])
-
-    def _train(self, data: TrainingData, seed: int, callbacks: Sequence[Callback], given: bool) -> None:
-        device = choose_device(self.device)
-        if data.added.any():
-            log.info("balancing: each epoch adds %d images to %d", data.added.sum(), len(data.train[1]))
-        # once, as files that the parameters name may be gone when the training has ended
-        parameters = self.get_params(deep=False)
-        ancestry = load_ancestry(parameters)
-        recipe = training_recipe(parameters, ancestry)
-        lesson = build_lesson(parameters, ancestry.teacher, data.names, device)
-        ancestry.warn_of_seen_validation(*data.digests)
-        # whoever gives validation images has split them off, and is told of those that are known
-        if not given:
-            ancestry.warn_of_known_images(np.concatenate(data.digests))
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            network = first_network(parameters, data.names, seed, ancestry.start)
-            fingerprint = training_fingerprint(recipe, data, seed)
-            net, images = build_net(parameters, network, data, device, seed, fingerprint, callbacks, lesson)
-            self._run(net, images)
-        self.history_ = _plain_history(net.history)
-        trained_on, watched = ancestry.seen_with(*data.digests)
-        self.network_ = replace(
-            network,
-            # models of timm forget on train() what they computed, in evaluation mode, from weights that were then replaced
-            module=net.module_.module.cpu().train().eval(),
-            classes=data.names,
-            training={**recipe, **data.counts},
-            history=tuple(self.history_),
-            trained_on=trained_on,
-            watched=watched,
-        )
-        if self.calibrate and data.valid is not None:
-            self.network_ = calibrated(self.network_, *data.valid, device=self.device, precision=self.precision)
-
-    def _run(self, net: ImageNet, train: DeviceImages) -> None:
-        state = dict(net.callbacks_)["checkpoint"].load() if self.resume and self.checkpoint is not None else None
-        if state is not None:
-            restore(net, state)
-            net.callbacks_.append(("resume", Resume(state)))
-        net.train_on(train, epochs=self.max_epochs - len(net.history))
-
-
-def _plain_history(history: Any) -> list[dict[str, Any]]:
-    kept = ("epoch", "dur", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "learning_rate")
-    return [{name: epoch[name] for name in kept if name in epoch} for epoch in history]
+        out = held_out(images, labels, self.classes_.tolist(), self.validation_fraction, seed)
+        return (images[~out], labels[~out]), (images[out], labels[out])

@@ -51,6 +51,8 @@ class TrainingData:
         What each of them is called.
     added : ndarray of shape (n_classes,), int64
         Images that balancing adds to each class in every epoch.
+    given : bool
+        Whether the watched images were given, rather than held out of those that are trained on.
     """
 
     train: tuple[NDArray, NDArray[np.int64]]
@@ -58,6 +60,7 @@ class TrainingData:
     classes: tuple[Any, ...]
     names: tuple[str, ...]
     added: NDArray[np.int64]
+    given: bool = False
 
     @cached_property
     def digests(self) -> tuple[NDArray[np.bytes_], NDArray[np.bytes_]]:

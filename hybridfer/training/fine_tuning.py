@@ -9,19 +9,16 @@ from typing import Any
 import torch
 
 from ..errors import RecipeError
-from ..networks import Network, find_architecture
+from ..networks import HOW_TRAINED, Network, find_architecture
 
 log = logging.getLogger("hybridfer")
-
-# a network's own arguments that say how it is trained; what its weights mean does not depend on them
-HOW_TRAINED = ("dropout", "conv_dropout", "dense_dropout", "pretrained", "frozen")
 
 
 def check_start(start: Network, network: Network) -> None:
     """Check that a network may begin with the weights of another.
 
-    Name, arguments, channels and standardisation must be the same, but for rates of dropout and whether a backbone is
-    frozen; the size of images may be another where no layer is bound to one. Classes may be any.
+    Name, arguments, channels and standardisation must be the same, but for rates of dropout, random weights and whether a
+    backbone is frozen; the size of images may be another where no layer is bound to one. Classes may be any.
 
     Parameters
     ----------
@@ -85,6 +82,27 @@ def begin_with(start: Network, network: Network, names: Sequence[str]) -> None:
     True
     """
     check_start(start, network)
+    network.module.load_state_dict(state_of(start, network, names))
+    _tell(start, network, names)
+
+
+def state_of(start: Network, network: Network, names: Sequence[str]) -> dict[str, torch.Tensor]:
+    """Give the state of a network that begins with the weights of another, rows of classes that are new as they are in it.
+
+    Parameters
+    ----------
+    start : Network
+        With trained weights, which go with the network: see `check_start`.
+    network : Network
+        Of the same architecture.
+    names : sequence of str
+        Its classes, in the order of its logits.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        As of ``Module.state_dict``.
+    """
     shared = [name for name in names if name in start.classes]
     own, theirs = ([classes.index(name) for name in shared] for classes in (list(names), list(start.classes)))
     state = network.module.state_dict()
@@ -93,8 +111,7 @@ def begin_with(start: Network, network: Network, names: Sequence[str]) -> None:
             state[name] = tensor
         elif shared:
             state[name] = _with_rows(state[name], own, tensor[theirs])
-    network.module.load_state_dict(state)
-    _tell(start, network, names)
+    return state
 
 
 def _tell(start: Network, network: Network, names: Sequence[str]) -> None:
@@ -108,7 +125,7 @@ def _tell(start: Network, network: Network, names: Sequence[str]) -> None:
         log.log(
             logging.WARNING if start.classes and len(new) == len(names) else logging.INFO,
             "the layer logits begins anew for %s, as the weights know %s (where labels are no names, give labels that "
-            "are, or give fit class_names)",
+            "are; fit of CNNClassifier takes the names beside the labels, too, as class_names)",
             ", ".join(new),
             ", ".join(start.classes) or "no classes by name",
         )

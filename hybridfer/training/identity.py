@@ -23,8 +23,11 @@ LATER: Mapping[str, tuple[str, object]] = {
     "distillation": ("teacher", None),
     "temperature": ("teacher", None),
     "start": ("start", None),
+    "start_share": ("start_share", 0.0),
     "calibrate": ("calibrate", False),
 }
+# the rule by which `fit` holds out validation images: a training that does so is known by it, too
+HELD_OUT = "by digest"
 # the same of the fields of an augmentation, each with its default
 LATER_AUGMENTATION: Mapping[str, object] = {"noise": 0.0}
 
@@ -56,6 +59,22 @@ def training_recipe(parameters: Mapping[str, Any], ancestry: Ancestry) -> dict[s
     seed = recipe["random_state"]
     recipe["random_state"] = int(seed) if isinstance(seed, int | np.integer) else None
     return {**recipe, **{name: _identified(network) for name, network in ancestry.named.items()}}
+
+
+def with_hold_out(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Add to a recipe, of a training that is given no validation images, the rule by which it holds some out.
+
+    Parameters
+    ----------
+    recipe : mapping
+        As `training_recipe` gives it.
+
+    Examples
+    --------
+    >>> with_hold_out({"validation_fraction": 0}), with_hold_out({"validation_fraction": 0.1})
+    ({'validation_fraction': 0}, {'validation_fraction': 0.1, 'held_out': 'by digest'})
+    """
+    return {**recipe, "held_out": HELD_OUT} if recipe["validation_fraction"] else dict(recipe)
 
 
 def training_fingerprint(recipe: Mapping[str, Any], data: TrainingData, seed: int) -> str:

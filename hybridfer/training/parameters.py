@@ -6,14 +6,19 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from ..errors import RecipeError
 from ..networks import is_backbone
+from .augmentation import Augmentation
 
 POSITIVE = ("max_epochs", "batch_size")
+SWITCHES = ("colour", "nesterov", "calibrate", "resume")
+TABLES = ("network_arguments", "augmentation", "balance_augmentation")
 # half-open intervals [low, high)
 RANGES = {
     "momentum": (0.0, 1.0),
@@ -21,11 +26,12 @@ RANGES = {
     "label_smoothing": (0.0, 1.0),
     "validation_fraction": (0.0, 1.0),
     "mixup": (0.0, math.inf),
+    "start_share": (0.0, 1.0),
 }
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Check the parameters of a `CNNClassifier` that are numbers, and those that need each other.
+    """Check the parameters of a `CNNClassifier` that depend on no images, and those that need each other.
 
     Raises
     ------
@@ -46,14 +52,16 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     scale = parameters["initial_scale"]
     if not _is_number(scale) or not 0 < scale <= 1:
         raise RecipeError(f"initial_scale must be a number above 0 and at most 1; got {scale!r}.")
-    if (parameters["balance_augmentation"] or {}).get("noise"):
-        raise RecipeError("noise is added to all images alike: give it in augmentation, not in balance_augmentation.")
+    for name in SWITCHES:
+        if parameters[name] not in (False, True):
+            raise RecipeError(f"{name} must be True or False; got {parameters[name]!r}.")
+    _check_random_state(parameters["random_state"])
+    _check_tables(parameters)
     _check_start(parameters)
     _check_teacher(parameters)
     if parameters["precision"] == "fp16":
         raise RecipeError("precision must be 'auto', 'fp32' or 'bf16' in training; got 'fp16'.")
-    if parameters["resume"] and parameters["checkpoint"] is None:
-        raise RecipeError("resume=True needs the checkpoint to go on from; got checkpoint=None.")
+    _check_checkpoint(parameters)
 
 
 def check_class_weight(class_weight: Any, classes: Sequence[Any]) -> None:
@@ -116,9 +124,43 @@ def image_sides(image_size: Any) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
+def _check_random_state(random_state: Any) -> None:
+    try:
+        check_random_state(random_state)
+    except ValueError as error:
+        raise RecipeError(
+            f"random_state must be an integer from 0 to 2**32 - 1, a RandomState or None; got {random_state!r}."
+        ) from error
+
+
+def _check_tables(parameters: Mapping[str, Any]) -> None:
+    for name in TABLES:
+        table = parameters[name]
+        if table is not None and not isinstance(table, Mapping):
+            raise RecipeError(f"{name} must be a dict or None; got {table!r}.")
+    for name in ("augmentation", "balance_augmentation"):
+        Augmentation.from_fields(parameters[name] or {})
+    if (parameters["balance_augmentation"] or {}).get("noise"):
+        raise RecipeError("noise is added to all images alike: give it in augmentation, not in balance_augmentation.")
+
+
+def _check_checkpoint(parameters: Mapping[str, Any]) -> None:
+    checkpoint = parameters["checkpoint"]
+    if checkpoint is None:
+        if parameters["resume"]:
+            raise RecipeError("resume=True needs the checkpoint to go on from; got checkpoint=None.")
+        return
+    if not isinstance(checkpoint, str | os.PathLike):
+        raise RecipeError(f"checkpoint must be the path of a file, or None; got {checkpoint!r}.")
+    if Path(checkpoint).is_dir():
+        raise RecipeError(f"checkpoint must be the path of a file, or None; {os.fspath(checkpoint)!r} is a folder.")
+
+
 def _check_start(parameters: Mapping[str, Any]) -> None:
     start = parameters["start"]
     if start is None:
+        if parameters["start_share"]:
+            raise RecipeError(f"start_share needs a start to average with; got start_share={parameters['start_share']!r}.")
         return
     told = "start must be the name of weights in the wheel, a weights file of one network, or None"
     if not isinstance(start, str | os.PathLike) or start == "ensemble":

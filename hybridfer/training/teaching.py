@@ -97,8 +97,8 @@ def _columns(network: Network, classes: Sequence[str]) -> list[int]:
     if lacking:
         raise RecipeError(
             f"the teacher must know all classes of its student, {list(classes)}; {network.name} lacks {lacking} and knows "
-            f"{list(network.classes)}. Where labels are no names, give labels that are the names, or give fit the names of "
-            "the classes, class_names."
+            f"{list(network.classes)}. Where labels are no names, give labels that are the names; fit of CNNClassifier "
+            "takes the names beside the labels, too, as class_names."
         )
     further = [name for name in network.classes if name not in classes]
     if further:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from .balancing import balance_of
 from .classifier import CNNClassifier
 from .construction import untrained_network
 from .fine_tuning import check_start
-from .identity import training_recipe
+from .identity import training_recipe, with_hold_out
 from .parameters import check_class_weight, check_parameters
 
 
@@ -69,7 +69,7 @@ def train_network(
     RecipeError
         If the recipe is a grid, or names an argument that its network does not take, or a class that there is not, or
         weights of another network to start with, or a teacher that does not know a class of the dataset. A class of FER's
-        seven that the dataset is without is left out of ``balance``, with a message.
+        seven that the dataset is without is left out of ``balance``, with a message, or a warning if none is left.
     """
     present = np.unique(dataset.split("train").labels)
     classifier = recipe_classifier(recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=verbose)
@@ -167,8 +167,9 @@ def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
     """Return the network that fitting a classifier on images gives, from memory if this very training was done before.
 
     The memory is a folder of weights files, named after the images, their labels and every parameter that the weights
-    depend on; of several processes that ask for one training, one does it and the others wait. Where weights that it starts
-    with, or a teacher, have learnt from the images, a warning is logged each time.
+    depend on; of several processes that ask for one training, one does it and the others wait. Each time a warning is logged
+    where weights that it starts with, or a teacher, have learnt from the images, and where ``balance`` names none of the
+    labels.
 
     Parameters
     ----------
@@ -190,24 +191,24 @@ def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
         raise RecipeError(f"random_state must be an integer to remember a training by; got {classifier.random_state!r}.")
     # a colon is no part of a file's name everywhere
     name = classifier.network.replace(":", "-")
-    path = home() / "weights" / f"{name}-{_training_digest(classifier, X, y)[:32]}.safetensors"
+    path = home() / "weights" / f"{name}-{_training_digest(with_hold_out(classifier.recipe), X, y)[:32]}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
+    balance = balance_of(classifier.balance, np.unique(y).tolist())
     with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
         if path.exists():
             _warn_as_fit_would(classifier, X)
         else:
-            classifier.set_params(balance=balance_of(classifier.balance, np.unique(y).tolist()))
-            classifier.fit(X, y)
+            classifier.set_params(balance=balance).fit(X, y)
             save_network(classifier.network_, path)
     return load_network(path)
 
 
 def remembered_path(recipe: FeatureRecipe, dataset: Dataset) -> Path:
     """Name the file of a recipe's training on a dataset, so that the same training is found again."""
-    classifier = recipe_classifier(recipe)
+    known = recipe_classifier(recipe).recipe
     sha = hashlib.sha256(json.dumps(dataset.classes).encode())
     for split in ("train", "validation"):
-        sha.update(_training_digest(classifier, *dataset.arrays(split)).encode())
+        sha.update(_training_digest(known, *dataset.arrays(split)).encode())
     return home() / "weights" / f"{recipe.name}-{sha.hexdigest()[:12]}.safetensors"
 
 
@@ -217,8 +218,8 @@ def _warn_as_fit_would(classifier: CNNClassifier, X: NDArray) -> None:
         ancestry.warn_of_known_images(image_digests(X))
 
 
-def _training_digest(classifier: CNNClassifier, X: NDArray, y: NDArray) -> str:
-    sha = hashlib.sha256(json.dumps(classifier.recipe, sort_keys=True, default=str).encode())
+def _training_digest(recipe: Mapping[str, Any], X: NDArray, y: NDArray) -> str:
+    sha = hashlib.sha256(json.dumps(recipe, sort_keys=True, default=str).encode())
     # sorted, as the order in which images stand in a fold is no part of what they are; labels go with their image
     digests = image_digests(X)
     labels = np.unique(y, return_inverse=True)

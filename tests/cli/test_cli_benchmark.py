@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 
 from hybridfer import make_faces
+from hybridfer.cli.benchmark import _fresh_folder
 from hybridfer.networks import catalogue_network, save_network
 
 QUICKLY = ("-p", "knn", "--grid", "off", "--no-page")
@@ -131,3 +132,30 @@ def test_the_tables_stand_beside_the_report(run, pets, quick):
         assert [line["pipeline"] for line in csv.DictReader(file)] == ["softmax", "knn"]
     assert r"\begin{tabular}" in Path("report/table.tex").read_text()
     assert "table.csv, table.tex" in result.stderr
+
+
+def test_runs_that_begin_within_a_second_have_folders_of_their_own(workplace):
+    with _fresh_folder("photos.zip") as first, _fresh_folder("photos.zip") as second:
+        assert first != second
+        assert first.is_dir()
+        assert second.is_dir()
+        assert first.name.startswith("photos-")
+        (second / "report.json").touch()
+    assert list(Path("runs").iterdir()) == [second]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_command_line_that_turns_out_wrong_leaves_no_folder_behind(run, workplace, before):
+    if before:
+        Path("runs").mkdir()
+    result = run("benchmark", "nowhere.zip", *QUICKLY)
+    assert result.exit_code == 1
+    assert Path("runs").exists() is before
+    assert not list(Path().glob("runs/*"))
+
+
+def test_fewer_images_than_neighbours_are_no_mistake(run, pets, quick):
+    result = done(run("benchmark", pets, "-f", quick, "-p", "knn", "--no-page", "--json", "--out", "report"))
+    knn = json.loads(result.stdout)["rows"][1]
+    assert knn["best_params"]["n_neighbors"] <= 35
+    assert "too few for it: n_neighbors = 75, n_neighbors = 150" in knn["warnings"][0]

@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from hybridfer import extraction
+from hybridfer.cli import main
 from hybridfer.cli.options import check_writable
 from hybridfer.errors import HybridferError
 
@@ -90,6 +92,9 @@ def test_a_mistake_is_told_in_a_sentence(run, weights, workplace, arguments, wor
         ["extract", "faces:9", "--batch-size", "0"],
         ["benchmark", "faces:9", "--jobs", "0"],
         ["benchmark", "faces:9", "--grid", "grit"],
+        ["benchmark", "faces:9", "--seed", "4294967296"],
+        ["search", "faces:9", "--seed", "4294967296"],
+        ["train", "faces:9", "--network", "tiny", "-o", "out.safetensors", "--seed", "4294967296"],
         ["train", "faces:9", "-o", "out.safetensors"],
         ["train", "faces:9", "--network", "tiny", "-f", "tiny", "-o", "out.safetensors"],
         ["store", "info", "absent.store"],
@@ -119,6 +124,28 @@ def test_what_the_machine_refuses_is_told_in_a_sentence(run, monkeypatch, error,
 
     monkeypatch.setattr(extraction, "extract_features", refuse)
     fails(run("extract", "faces:9"), "Error: ", words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [
+        (["audit", "faces:9"], "hybridfer.audit.find_faults"),
+        (["benchmark", "faces:9"], "hybridfer.evaluation.benchmark.run_benchmark"),
+        (["extract", "faces:9"], "hybridfer.extraction.extract_features"),
+        (["search", "faces:90"], "hybridfer.search.run_search"),
+        (["train", "faces:90", "--network", "tiny", "-o", "a"], "hybridfer.training.train_network"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_where_memory_is_short_options_are_named_that_the_command_has(run, monkeypatch, arguments, target):
+    def refuse(*_, **__):
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr(target, refuse)
+    told = fails(run(*arguments), "not enough memory", "Try ").stderr
+    options = re.findall(r"--[a-z-]+", told.partition("not enough memory")[2])
+    known = [name for option in main.get_command(None, arguments[0]).params for name in option.opts]
+    assert set(options) <= set(known)
 
 
 def test_a_bug_of_ours_is_not_hidden(run, monkeypatch):

@@ -3,7 +3,7 @@ import pytest
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from hybridfer.evaluation.comparisons import compare_with_softmax_and_best
+from hybridfer.evaluation.comparisons import compare_pair, compare_with_softmax_and_best
 
 N = 300
 SOFTMAX = {"compact": ("compact", "softmax"), "tiny": ("tiny", "softmax")}
@@ -81,3 +81,13 @@ def test_a_row_is_worse_than_the_best_only_beyond_chance(y, labels):
 def test_without_images_and_without_rows_nothing_is_compared(y, labels):
     assert compare_with_softmax_and_best(y[:0], {key: found[:0] for key, found in labels.items()}, SOFTMAX) == ({}, {})
     assert compare_with_softmax_and_best(y, {}, {}) == ({}, {})
+
+
+def test_figures_of_a_pair_go_by_names(y, labels):
+    forest, softmax = labels["compact", "forest"], labels["compact", "softmax"]
+    figures = compare_pair(y, forest, softmax)
+    assert figures.only_first == ((forest == y) & (softmax != y)).sum()
+    assert figures.only_second == ((forest != y) & (softmax == y)).sum()
+    assert figures.points == pytest.approx(100 * (figures.only_first - figures.only_second) / N)
+    found = compare_with_softmax_and_best(y, labels, SOFTMAX)[0]["compact", "forest"]
+    assert (found.only_head, found.only_softmax, found.p_value) == (figures.only_first, figures.only_second, figures.p_value)

@@ -64,6 +64,19 @@ def test_a_damaged_arrays_file_is_refused_with_its_name(table, tmp_path):
         PredictionTable.read(tmp_path)
 
 
+def test_a_flipped_byte_is_refused_with_the_files_name_wherever_it_is(table, tmp_path):
+    table.write(tmp_path)
+    path = tmp_path / "predictions.npz"
+    content, refused = path.read_bytes(), 0
+    for place in range(0, len(content), 29):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        try:
+            PredictionTable.read(tmp_path)
+        except HybridferError as error:
+            refused += "predictions.npz is no readable predictions file" in str(error)
+    assert refused > len(content) / 29 / 2
+
+
 def test_a_pickle_in_the_arrays_file_is_refused(table, tmp_path):
     table.write(tmp_path)
     with np.load(tmp_path / "predictions.npz") as arrays:

@@ -8,7 +8,7 @@ import pytest
 
 from hybridfer import FeatureRecipe, PipelineRecipe, make_faces, run_benchmark
 from hybridfer.errors import DatasetError, RecipeError, StoreError
-from hybridfer.evaluation import benchmark, embedded, fitting, plan
+from hybridfer.evaluation import benchmark, embedded, fitting
 from hybridfer.evaluation.finished import FinishedHeads
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.networks import catalogue_network, save_network
@@ -201,13 +201,36 @@ def test_without_the_classes_of_the_dataset_there_is_no_softmax_row(faces, weigh
     assert "no softmax row" in caplog.text
 
 
-def test_a_head_that_the_data_cannot_bear_is_named(faces, weights):
+def test_a_head_that_the_data_cannot_bear_is_named_before_anything_long_begins(faces, weights, no_training):
     many = KNN.model_copy(update={"name": "many", "parameters": {"n_neighbors": 100}, "grid": []})
-    crowd = plan.rehearse_recipe
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "rehearse_recipe", lambda recipe: None if recipe.name == "many" else crowd(recipe))
-        with pytest.raises(RecipeError, match="'many' cannot be fitted on 84 train images"):
-            run(faces, weights, [many], search="off")
+    with pytest.raises(RecipeError, match="'many' cannot be fitted on 84 train images with 128 features of tiny"):
+        run(faces, weights, [KNN, many])
+
+
+def test_candidates_that_need_more_images_than_there_are_are_left_out_and_told(faces, weights, fits):
+    grid = KNN.model_copy(update={"grid": [{"n_neighbors": [3, 85, 5, 150]}]})
+    for search in ("grid", "halving"):
+        first, again = (run(faces, weights, [grid], search=search).rows_of("tiny")[1] for _ in range(2))
+        assert first.best_params["n_neighbors"] in (3, 5)
+        assert first.warnings == again.warnings
+        assert "84 train images of 128 features are too few for it: n_neighbors = 85, n_neighbors = 150" in first.warnings[0]
+    assert fits == ["knn", "knn"]
+
+
+def test_a_head_that_fails_is_named_and_those_before_it_are_kept(faces, weights, fits, monkeypatch):
+    whole = fitting.search_head
+
+    def odd(pipeline, *rest, **options):
+        if "Neighbors" in repr(pipeline):
+            raise ValueError("odd rows.")
+        return whole(pipeline, *rest, **options)
+
+    monkeypatch.setattr(fitting, "search_head", odd)
+    with pytest.raises(RecipeError, match=r"'knn' cannot be fitted on 84 train images of .*: odd rows\. Change .* are kept"):
+        run(faces, weights)
+    monkeypatch.setattr(fitting, "search_head", whole)
+    run(faces, weights)
+    assert fits == ["logistic", "knn", "knn"]
 
 
 @pytest.mark.parametrize(
@@ -216,6 +239,10 @@ def test_a_head_that_the_data_cannot_bear_is_named(faces, weights):
         ({"search": "grit"}, "search must be among"),
         ({"refit": "test"}, "refit must be among"),
         ({"n_jobs": 0}, "n_jobs must be"),
+        ({"random_state": 2**32}, "random_state must be a whole number from 0 to 4294967295; got 4294967296"),
+        ({"random_state": -1}, "random_state must be"),
+        ({"random_state": 0.5}, "random_state must be"),
+        ({"pipelines": [LOGISTIC.model_copy(update={"pca": 500})]}, "128 features of quick: .* n_components = 500"),
         ({"device": "gpu"}, "device must be"),
         ({"precision": "fp16"}, "needs a GPU"),
         ({"features": "tyny"}, "no feature recipe 'tyny'"),
@@ -239,6 +266,56 @@ def test_data_that_cannot_be_compared_is_refused_before_anything_long_begins(no_
     source = faces if classes else faces.subset(faces.splits == "test")
     with pytest.raises(DatasetError):
         run(source)
+
+
+def test_weights_of_classes_that_the_dataset_has_not_are_refused_before_anything_long_begins(faces, no_training):
+    strange = LOGISTIC.model_copy(update={"parameters": {"class_weight": {"0": 2.0}}})
+    with pytest.raises(RecipeError, match=r"class_weight names \['0'\]; the classes are \['happy', 'sad', 'surprise'\]"):
+        run(faces, pipelines=[strange])
+
+
+def test_weights_of_classes_are_given_and_told_by_name(faces, weights):
+    tables = [{"sad": 1000.0}, {"happy": 1000.0, "surprise": 0.001}]
+    weighed = LOGISTIC.model_copy(update={"grid": [{"class_weight": [tables[0]]}]})
+    report = run(
+        faces, weights, [weighed, weighed.model_copy(update={"name": "other", "grid": [{"class_weight": tables[1:]}]})]
+    )
+    sad, happy = (report.predictions.predicted["tiny", name] for name in ("logistic", "other"))
+    assert set(sad) == {1}
+    assert set(happy) == {0}
+    again = run(faces, weights, [weighed]).rows_of("tiny")[1]
+    assert again.best_params == report.rows[1].best_params == {"class_weight": "{'sad': 1000.0}"}
+
+
+def with_copies(faces, n):
+    """The faces, of which the first n validation images are copies of train images of another class."""
+    validation = np.flatnonzero(faces.splits == "validation")
+    images = faces.images.copy()
+    for place in validation[:n]:
+        images[place] = images[np.flatnonzero((faces.splits == "train") & (faces.labels != faces.labels[place]))[0]]
+    return replace(faces, images=images)
+
+
+def test_validation_images_with_a_copy_in_train_neither_tune_nor_judge(faces, weights, caplog):
+    caplog.set_level("INFO", logger="hybridfer")
+    copies = with_copies(faces, 5)
+    without = faces.subset(np.delete(np.arange(len(faces)), np.flatnonzero(faces.splits == "validation")[:5]))
+    report, clean = run(copies, weights), run(without, weights)
+    assert [row.validation_accuracy for row in report.rows] == [row.validation_accuracy for row in clean.rows]
+    assert [row.best_params for row in report.rows] == [row.best_params for row in clean.rows]
+    assert [row.temperature for row in report.rows] == [row.temperature for row in clean.rows]
+    assert sum(report.dataset.counts["validation"]) == sum(clean.dataset.counts["validation"]) + 5
+    told = "5 of 18 validation images are copies of train images"
+    assert told in report.protocol.tuning
+    assert sum(told in message for message in caplog.messages) == 1
+    assert "copies" not in clean.protocol.tuning
+
+
+def test_where_all_validation_images_are_copies_that_is_warned_of(faces, weights, caplog):
+    n = int((faces.splits == "validation").sum())
+    report = run(with_copies(faces, n), weights, [KNN])
+    assert f"All {n} validation images are copies" in report.protocol.tuning
+    assert [r.levelname for r in caplog.records if "are copies of train images" in r.getMessage()] == ["WARNING"]
 
 
 def test_a_store_of_other_features_is_refused(faces, weights, tmp_path):
@@ -387,6 +464,12 @@ def test_a_choice_at_the_end_of_its_grid_is_told_by_finished_heads_too(faces, we
     end = {3: "smallest", 80: "largest"}[rows[0].best_params["n_neighbors"]]
     assert rows[0].grid_ends == rows[1].grid_ends == {"n_neighbors": end}
     assert run(faces, weights, [grid], search="off").rows_of("tiny")[1].grid_ends == {}
+
+
+def test_no_end_of_a_grid_is_told_where_all_candidates_are_equally_good(faces, weights):
+    alike = LOGISTIC.model_copy(update={"grid": [{"tol": [0.0001, 0.0001001, 0.0001002]}]})
+    row = run(faces, weights, [alike]).rows_of("tiny")[1]
+    assert (row.best_params, row.grid_ends) == ({"tol": 0.0001}, {})
 
 
 def test_a_cnn_that_learnt_from_validation_images_is_told_and_one_that_watched_them_is_not(faces, tmp_path):

@@ -142,3 +142,15 @@ def test_bootstrap_widens_with_confidence():
     low_90, high_90 = bootstrap_macro_f1(y, prediction, 3, confidence=0.9)
     low_99, high_99 = bootstrap_macro_f1(y, prediction, 3, confidence=0.99)
     assert low_99 < low_90 < high_90 < high_99
+
+
+def test_a_class_that_is_not_drawn_does_not_count_against_a_classifier():
+    assert bootstrap_macro_f1(range(7), range(7), 7) == (1.0, 1.0)
+    rng = np.random.default_rng(0)
+    y = np.append(rng.integers(0, 2, 60), 2)
+    prediction = np.where(rng.random(61) < 0.9, y, 1 - y % 2)
+    prediction[-1] = 2
+    samples = rng.integers(0, 61, (150, 61))
+    macro_f1 = [f1_score(y[i], prediction[i], labels=np.unique(y[i]), average="macro", zero_division=0) for i in samples]
+    expected = np.quantile(macro_f1, [0.025, 0.975])
+    assert bootstrap_macro_f1(y, prediction, 3, n_resamples=20_000) == pytest.approx(tuple(expected), abs=0.04)

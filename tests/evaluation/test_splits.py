@@ -60,8 +60,60 @@ def test_copies_of_an_image_never_stand_on_both_sides(faces):
     assert sum(map(len, drawn)) == len(set.union(*drawn))
 
 
-def test_what_the_test_split_is_made_of_is_told_where_it_was_asked_for(faces):
-    assert three_splits(faces, "all").test_origin == "PublicTest and PrivateTest together"
+@pytest.mark.parametrize(
+    ("parts", "origin"),
+    [
+        (["PublicTest", "PrivateTest"], "PublicTest and PrivateTest together"),
+        (["PublicTest"], "PublicTest"),
+        (["PublicTest", "Other"], "all test images of the source (of FER2013: PublicTest and PrivateTest together)"),
+        ([], "all test images of the source (of FER2013: PublicTest and PrivateTest together)"),
+    ],
+)
+def test_where_both_test_parts_were_asked_for_those_are_told_that_the_images_are_of(faces, parts, origin):
+    if parts:
+        names = np.array([f"test/sad/{parts[i % len(parts)]}_{i}.jpg" for i in range(len(faces))])
+        faces = replace(faces, names=np.where(faces.splits == "test", names, faces.names))
+    assert three_splits(faces, "all").test_origin == origin
+
+
+@pytest.mark.parametrize(("asked", "origin"), [("public", "PublicTest"), ("private", "PrivateTest")])
+def test_the_test_part_that_was_asked_for_is_told(faces, asked, origin):
+    assert three_splits(faces, asked).test_origin == origin
+
+
+def with_copies(faces, n):
+    """The faces, of which n validation images are copies of train images."""
+    train, validation = (np.flatnonzero(faces.splits == split) for split in ("train", "validation"))
+    images = faces.images.copy()
+    images[validation[:n]] = images[train[:n]]
+    return replace(faces, images=images)
+
+
+def test_heads_are_tuned_on_validation_images_without_a_copy_in_train(faces):
+    splits = three_splits(with_copies(faces, 4))
+    validation = faces.splits == "validation"
+    assert splits.digests("tuning").tolist() == faces.digests[validation][4:].tolist()
+    assert splits.labels("tuning").tolist() == faces.labels[validation][4:].tolist()
+    assert len(splits.digests("validation")) == len(splits.labels("validation")) == validation.sum()
+    assert splits.tuning_remark.startswith(f"4 of {validation.sum()} validation images are copies of train images")
+
+
+def test_where_all_validation_images_are_copies_all_are_tuned_on_and_that_is_told(faces):
+    n = int((faces.splits == "validation").sum())
+    splits = three_splits(with_copies(faces, n))
+    assert splits.digests("tuning").tolist() == splits.digests("validation").tolist()
+    assert splits.tuning_remark.startswith(f"All {n} validation images are copies of train images")
+
+
+def test_of_carved_validation_images_none_is_a_copy_so_that_all_are_tuned_on(faces):
+    train = of_train(faces)
+    # copies, some of them with another label
+    twice = train.subset(np.tile(np.arange(len(train)), 2))
+    splits = three_splits(replace(twice, labels=np.r_[train.labels, np.roll(train.labels, 5)]))
+    assert splits.validation_copies == 0
+    assert splits.digests("tuning").tolist() == splits.digests("validation").tolist()
+    assert splits.labels("tuning").tolist() == splits.labels("validation").tolist()
+    assert splits.tuning_remark == ""
 
 
 def with_twins(faces, train, validation):

@@ -6,7 +6,8 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from hybridfer.errors import DatasetError
-from hybridfer.evaluation.subgroups import NOT_TOLD, read_groups, score_subgroups
+from hybridfer.evaluation.significance import wilson_interval
+from hybridfer.evaluation.subgroups import NOT_TOLD, TOO_FEW, read_groups, score_subgroups
 
 
 @pytest.fixture
@@ -103,3 +104,12 @@ def test_scores_are_those_of_each_group_alone():
 
 def test_without_groups_there_are_no_scores():
     assert score_subgroups(np.array([True]), {}) == ()
+
+
+def test_an_interval_of_too_few_images_is_as_wide_as_the_limit_says():
+    def width(right: int) -> float:
+        low, high = wilson_interval(right, TOO_FEW - 1)
+        return 100 * (high - low)
+
+    assert width(14) > 34
+    assert 22 < width(26) < 34

@@ -15,7 +15,7 @@ def told(*recipes: FeatureRecipe, weights: object | None = None) -> str:
 
 
 def test_a_training_that_takes_from_no_other_network_is_told_as_such():
-    assert told(PLAIN) == "plain: trained on train; early stopping and schedules watched validation."
+    assert told(PLAIN) == "plain: trained on train; nothing was decided on validation."
 
 
 def test_weights_to_start_with_and_teachers_are_told_by_their_names_without_folders():
@@ -25,7 +25,7 @@ def test_weights_to_start_with_and_teachers_are_told_by_their_names_without_fold
         named("finer", start="compact"),
         named("pupil", start="/mine/w.safetensors", teacher=("compact", "/mine/a.safetensors", "/mine/b.safetensors")),
     )
-    seen = "; test images that those have seen are counted."
+    seen = "; test images that the weights name as seen are counted."
     assert network.startswith("plain, fine, finer, pupil: trained on train; ")
     assert f" fine, finer: begins with the weights of compact{seen}" in network
     assert network.endswith(
@@ -39,3 +39,25 @@ def test_of_networks_that_are_loaded_no_training_is_told():
     assert "taught by compact" in told(heir)
     assert "taught" not in told(loaded)
     assert "taught" not in told(heir, weights="w.safetensors")
+
+
+def test_what_validation_decided_is_told_of_each_training():
+    network = told(
+        PLAIN,
+        named("patient", patience=5, schedule="plateau"),
+        named("patient-too", patience=9, schedule="plateau"),
+        named("calibrated", calibrate=True),
+        named("cosine", schedule="cosine"),
+    )
+    assert network == (
+        "plain, cosine: trained on train; nothing was decided on validation. "
+        "patient, patient-too: trained on train; validation decided when to stop and which epoch to keep and when to lower "
+        "the learning rate. "
+        "calibrated: trained on train; validation decided the temperature that the logits are divided by."
+    )
+
+
+def test_of_loaded_weights_no_more_is_promised_than_they_say():
+    assert told(PLAIN, weights="w.safetensors") == (
+        "plain: loaded, not trained here; test images that the weights name as seen are counted."
+    )

@@ -66,3 +66,13 @@ def test_without_twins_the_test_split_is_named():
 )
 def test_where_nothing_can_be_said_the_reason_is(rows, start):
     assert verdict(rows).startswith(start)
+
+
+def test_heads_without_their_own_softmax_are_named_where_no_head_won():
+    alone = [dataclasses.replace(row(name, 1), versus_softmax=None, feature="views") for name in ("knn", "forest")]
+    assert verdict([row("softmax"), row("forest", 1.02, 0.41), *alone]) == (
+        "No head differs from its own softmax beyond chance on the twin-free part "
+        "(best: forest on compact, +1.0 point, p = 0.410). The heads on views have no softmax of their own."
+    )
+    won = verdict([row("forest", 2.0, 0.001), alone[0]])
+    assert won.endswith("(McNemar p = 0.001 after Holm's correction). The heads on views have no softmax of their own.")

@@ -14,7 +14,7 @@ from hybridfer import FeatureStore, extract_features, make_faces
 from hybridfer.errors import DatasetError, RecipeError, StoreError, WeightsError
 from hybridfer.extraction import default_store_path, layer_widths, store_key
 from hybridfer.extraction import extract as extract_module
-from hybridfer.networks import Embedder, Preprocessing, load_network
+from hybridfer.networks import Embedder, Preprocessing, load_network, save_network
 from hybridfer.recipes import FeatureRecipe
 
 # Runs in a process of its own, which kills itself in the middle: of a forward pass, or of sealing a lot.
@@ -292,3 +292,32 @@ def test_a_backbone_with_published_weights_sees_images_of_the_recipes_size(monke
     monkeypatch.setattr(extract_module, "load_network", lambda *_, preprocessing, **__: given.append(preprocessing))
     extract_module.network_of(FeatureRecipe(name="any", network="timm:any", weights="hub", image_size=image_size))
     assert given == [image_size and Preprocessing((image_size, image_size), 3)]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        (
+            {"source": np.zeros((3, 48, 48), dtype=np.uint8)},
+            DatasetError,
+            "a path or a Dataset; got a ndarray.*fit_transform",
+        ),
+        ({"clases": ["happy"]}, TypeError, "no keyword 'clases'; did you mean 'classes'"),
+        ({"layers": 3}, RecipeError, "layers must be the name of a layer, or a sequence of names; got 3"),
+    ],
+)
+def test_a_mistake_in_the_call_is_told_in_its_own_words(faces, weights, tmp_path, given, error, words):
+    with pytest.raises(error, match=words):
+        extract(**{"source": faces, "store": tmp_path / "s.store", "weights": weights, **given})
+
+
+def test_weights_beside_a_network_are_refused(faces, weights):
+    with pytest.raises(RecipeError, match=r"tiny is a network that has its own.*weights='absent\.safetensors'"):
+        extract_features(faces, load_network(weights), weights="absent.safetensors", progress=False)
+
+
+def test_weights_files_of_backbones_bring_their_size_whatever_the_recipe_says(timm, tmp_path):
+    sides = Preprocessing((64, 64))
+    path = save_network(load_network("timm:test_resnet", weights=None, preprocessing=sides), tmp_path / "a.safetensors")
+    recipe = FeatureRecipe(name="any", network="timm:test_resnet", image_size=96)
+    assert extract_module.network_of(recipe, path).preprocessing.image_size == (64, 64)

@@ -63,10 +63,14 @@ def test_the_store_used_longest_ago_is_forgotten_first():
     assert len(stores.open(key("b"), {"embedding": 1})) == 0
 
 
-def test_a_store_that_outgrows_the_memory_alone_begins_anew():
+def test_a_store_that_outgrows_the_memory_alone_is_kept_for_who_asks_for_it_and_told_once(caplog):
     stores = MemoryStores(kept_bytes=100)
-    stores.open(key("a"), {"embedding": 1}).append(digests(0, 26), rows(0, 26))
-    assert len(stores.open(key("a"), {"embedding": 1})) == 0
+    for name in "ba":
+        stores.open(key(name), {"embedding": 1}).append(digests(0, 26), rows(0, 26))
+    assert [len(stores.open(key("a"), {"embedding": 1})) for _ in range(3)] == [26, 26, 26]
+    assert len(stores.open(key("b"), {"embedding": 1})) == 0
+    (message,) = caplog.messages
+    assert "store='FOLDER'" in message
 
 
 @pytest.mark.parametrize("width", [1, 7])

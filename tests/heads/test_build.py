@@ -116,6 +116,38 @@ def test_grids_reach_scaler_pca_and_wrapped_heads():
     ]
 
 
+WEIGHED = {"class_weight": {"sad": 2.0, "angry": 0.5}}
+
+
+@pytest.mark.parametrize("head", ["svm", "linear-svc", "logistic", "forest"])
+def test_weights_of_classes_go_by_name_where_labels_are_positions_too(head, embeddings):
+    X, names = embeddings
+    recipe = PipelineRecipe(name="mine", head=head, parameters=WEIGHED)
+
+    by_name = small(build_head(recipe)).fit(X, names)
+    by_position = small(build_head(recipe, classes=CLASSES.tolist())).fit(X, np.searchsorted(CLASSES, names))
+
+    assert by_position.named_steps["head"].class_weight == {2: 2.0, 0: 0.5}
+    assert CLASSES[by_position.predict(X)].tolist() == by_name.predict(X).tolist()
+
+
+def test_weights_of_classes_in_a_grid_go_by_name_too():
+    recipe = PipelineRecipe(name="mine", head="svm", grid={"class_weight": [WEIGHED["class_weight"], "balanced", "none"]})
+
+    assert search_grid(recipe, classes=CLASSES.tolist()) == [{"head__class_weight": [{2: 2.0, 0: 0.5}, "balanced", None]}]
+    assert search_grid(recipe)[0]["head__class_weight"][0] == WEIGHED["class_weight"]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"parameters": {"class_weight": {"0": 2.0}}}, {"grid": {"head__class_weight": [{"0": 2.0}]}}]
+)
+def test_weights_of_classes_that_there_are_not_are_refused_with_those_that_there_are(fields):
+    (kind,) = fields
+    words = rf"'mine', {kind}: class_weight names \['0'\]; the classes are \['angry', 'happy', 'sad'\]"
+    with pytest.raises(RecipeError, match=words):
+        build_head(PipelineRecipe(name="mine", head="svm", **fields), classes=CLASSES.tolist())
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

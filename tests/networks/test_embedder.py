@@ -208,3 +208,24 @@ def test_a_layer_that_gives_no_row_for_each_image_is_refused(pixels):
 
 def test_widths_name_every_layer(trained):
     assert trained(side=48).widths == {"conv1": 16, "conv2": 32, "conv3": 64, "conv4": 128, "embedding": 128, "logits": 7}
+
+
+class Several(nn.Module):
+    """Returns more than one tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.dense = nn.Flatten(), nn.Linear(256, 3)
+
+    def forward(self, batch):
+        rows = self.flat(batch)
+        return {"logits": self.dense(rows), "rows": rows}
+
+
+def test_of_a_module_that_returns_several_tensors_the_layer_is_named_and_the_way(pixels):
+    with pytest.raises(RecipeError, match=r"layer 'logits' must return one tensor .* got a dict.*'logits': PATH"):
+        _ = own_network(Several(), ["flat"], preprocessing=SMALL).widths
+    network = own_network(Several(), {"embedding": "flat", "logits": "dense"}, preprocessing=SMALL)
+    assert network.widths == {"embedding": 256, "logits": 3}
+    without = own_network(Several(), {"embedding": "flat", "logits": "flat"}, preprocessing=SMALL)
+    assert without.widths == {"embedding": 256, "logits": 256}

@@ -99,6 +99,15 @@ def test_it_has_seen_what_any_member_has_seen_and_watched_what_none_learnt_from(
     assert ensemble_network([first, replace(second, watched=None)]).watched is None
 
 
+def test_members_that_do_not_say_what_they_were_trained_on_are_named_and_hide_nothing_of_the_others(members):
+    first = replace(members[0], trained_on=digests("a", "b"), watched=digests("b"))
+    assert ensemble_network([first, first]).untold == ()
+    both = ensemble_network([first, members[1]])
+    assert both.untold == ("the member compact",)
+    assert (both.trained_on.tolist(), both.watched.tolist()) == ([b"a", b"b"], [b"b"])
+    assert ensemble_network(members).untold == ("ensemble",)
+
+
 def test_members_that_do_not_go_together_are_refused(members):
     first, second = members
     with pytest.raises(RecipeError, match="two members or more; got 1"):

@@ -16,6 +16,7 @@ from hybridfer.networks import (
     own_network,
     save_network,
 )
+from hybridfer.networks.ensemble import ensemble_network
 
 SMALL = Preprocessing((16, 16))
 
@@ -185,3 +186,49 @@ def test_a_network_without_weights_in_the_wheel_says_how_to_train_it():
     assert "tiny" not in builtin_weights()
     with pytest.raises(WeightsError, match="hybridfer train DATA --network tiny"):
         load_network("tiny")
+
+
+@pytest.mark.parametrize(
+    ("network", "weights", "names"),
+    [
+        ("compact", "builtin", "layers, preprocessing, name, classes cannot be set for compact with trained weights"),
+        ("compact", None, "layers, name cannot be set for an untrained compact"),
+        ("ensemble", "builtin", "layers, preprocessing, name, classes cannot be set for an ensemble"),
+        ("mine.safetensors", "builtin", "layers, preprocessing, name, classes cannot be set for the weights file mine"),
+        ("timm:test_resnet", "hub", "layers, name, classes cannot be set for timm:test_resnet with published weights"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(network, weights, names):
+    given = {"layers": ["stem"], "preprocessing": SMALL, "name": "mine", "classes": ["a"]}
+    with pytest.raises(RecipeError, match=names):
+        load_network(network, weights=weights, **given)
+
+
+@pytest.mark.parametrize(("weights", "words"), [("absent.safetensors", "are both trained weights"), (None, "is no name")])
+def test_weights_beside_a_weights_file_are_refused(weights, words, tmp_path):
+    path = save_network(catalogue_network("tiny"), tmp_path / "tiny.safetensors")
+    with pytest.raises(RecipeError, match=words):
+        load_network(path, weights=weights)
+
+
+def test_an_untrained_network_knows_the_classes_that_it_is_given():
+    assert load_network("tiny", weights=None, classes=["a", "b"]).classes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "other", [{"preprocessing": Preprocessing((16, 16), standardize="image")}, {"classes": ("c", "b", "a")}]
+)
+def test_a_weights_file_of_ones_own_module_is_not_read_as_what_it_is_not(other, tmp_path):
+    saved = own_network(own_module(), ["3"], name="mine", preprocessing=SMALL, classes="abc")
+    path = save_network(saved, tmp_path / "mine.safetensors")
+    with pytest.raises(RecipeError, match=f"{next(iter(other))} of .* must be as the weights were saved with"):
+        load_network(own_module(), ["3"], weights=path, **other)
+    same = load_network(own_module(), ["3"], weights=path, name="ours", preprocessing=SMALL, classes=list("abc"))
+    assert (same.name, same.classes) == ("ours", ("a", "b", "c"))
+
+
+def test_an_ensemble_is_saved_as_its_members():
+    pair = ensemble_network([catalogue_network("tiny")] * 2)
+    with pytest.raises(RecipeError, match=r"save each of network\.members"):
+        save_network(pair, "ensemble.safetensors")
+    assert not Path("ensemble.safetensors").exists()

@@ -52,6 +52,20 @@ def test_a_network_comes_back_with_all_that_is_known_of_it(network, path, pixels
     np.testing.assert_array_equal(Embedder(loaded, ["logits"], device="cpu").embed(pixels)["logits"], expected)
 
 
+def test_a_network_that_was_trained_from_nothing_has_no_past_but_its_own(path):
+    assert load_network(path).untold == ()
+
+
+def test_what_a_file_does_not_tell_of_its_past_is_named(network, tmp_path):
+    training = {"start": {"network": "tiny", "untold": ["the start tiny"]}, "teacher": {"network": "compact"}}
+    started = save_network(replace(network, training=training), tmp_path / "started.safetensors")
+    assert load_network(started).untold == ("the start tiny",)
+    assert replace(network, training={"start": {"untold": 3}, "teacher": "compact"}).untold == ()
+    assert replace(network, arguments={"pretrained": "hub"}).untold == (f"the published {network.name}",)
+    assert replace(network, arguments={"pretrained": "sha256:12"}).untold == (f"the state dict of {network.name}",)
+    assert replace(network, trained_on=network.trained_on[:0]).untold == (network.name,)
+
+
 def test_the_file_names_the_versions_it_was_made_by(path):
     assert set(read_weights(path).versions) == {"python", "hybridfer", "torch", "numpy", "scikit-learn", "skorch"}
     assert read_weights(path).versions["torch"] == torch.__version__

@@ -309,6 +309,24 @@ def test_a_leak_of_these_weights_stands_above_everything(measured):
     assert "The weights do not say which images they were trained on" in card
 
 
+def test_a_count_of_seen_test_images_says_where_it_is_a_least_one(measured):
+    path, report = measured()
+    for leak, told in (
+        (Leak(0, 0), "The weights have seen none of the test images."),
+        (
+            Leak(0, 0, untold=("the member tiny",)),
+            "As far as they say, the weights have seen none of the test images; but what the member tiny was trained on is "
+            "unknown: further test images may be among it.",
+        ),
+        (
+            Leak(4, 0, untold=("the start tiny",)),
+            "the weights have seen 4 test images, all of them twins; but what the start",
+        ),
+    ):
+        runs = tuple(replace(run, leak=leak) for run in report.features)
+        assert told in model_card(path, replace(report, features=runs))
+
+
 def test_the_head_that_validation_chose_is_told_instead_of_the_best_on_test(measured):
     path, report = measured()
     chosen = replace(report.chosen, pipeline="knn", comparisons=report.chosen.comparisons[:1])

@@ -158,3 +158,20 @@ def test_with_a_leak_it_is_told_to_be_trusted_no_more_than_the_verdict(make_repo
     assert chosen_lines(several)[0].startswith("Do not trust this either: ")
     coloured = render_table(several, width=100, colour=True).splitlines()
     assert all(line.startswith("\x1b[31m") for line in coloured[-3:])
+
+
+def test_weights_of_a_partly_unknown_past_are_told_of(make_report):
+    partly = Leak(0, 0, untold=("the member tiny",))
+    report = make_report(n=100, n_twins=0, leak=partly, heads={"compact": {"knn": (0.2, 0.05)}})
+    assert describe_chosen(report).endswith(
+        "Not all that the weights of compact come from is known: what the member tiny was trained on is unknown, and images "
+        "of either may be among it."
+    )
+
+
+def test_a_single_point_and_a_single_image_are_no_more(make_report):
+    one = make_report(n=1, n_twins=0)
+    assert "On the test split (1 image) it " in describe_chosen(with_chosen(one, NONE))
+    point = replace(own(BETTER), points=1.04)
+    assert "beats its softmax by 1.0 point (" in describe_chosen(with_chosen(one, point))
+    assert "beyond chance (+1.0 point; " in describe_chosen(with_chosen(one, replace(NONE, points=1.04)))

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from hybridfer.evaluation.twins import Leak
 from hybridfer.recipes import PublishedFigure
 from hybridfer.reporting.figures.style import ACCENT, COUNTER
 from hybridfer.reporting.several import SeveralRuns
@@ -102,17 +103,62 @@ def test_csv_and_json_hold_the_numbers_of_the_rows(runs, folder):
     assert comparison_json(runs) == (folder / "comparison.json").read_text()
     assert [row["pipeline"] for row in told["rows"]] == [line["pipeline"] for line in lines]
     for row, line, values in zip(runs.rows, lines, told["rows"], strict=True):
-        assert float(line["twin_free_accuracy"]) == pytest.approx(sum(row.twin_free) / len(row.twin_free))
+        assert float(line["twin_free_accuracy"]) == pytest.approx(sum(values["twin_free"]) / len(values["twin_free"]))
         assert values["seeds"] == list(row.seeds)
         if row.lead is None:
             assert line["vs_softmax_p_holm"] == ""
             assert values["lead"] is None
         else:
             assert float(line["vs_softmax_p_holm"]) == values["lead"]["p_holm"] == row.lead.p_holm
-            assert values["lead"]["points"] == list(row.lead.points)
+            assert values["lead"]["points"] == list(row.lead.points.runs)
+            assert values["by_weights"]["points"] == list(row.lead.points.trainings)
     assert told["cnns"][0]["runs"][1]["cnn_seed"] == 71
     assert told["cnns"][1]["conditions"]["epochs"] == "2"
     assert told["warnings"]
+
+
+def test_where_something_leaked_it_comes_before_the_verdict_and_nothing_stands_out(runs, tmp_path):
+    first, *others = runs.reports
+    leaking = replace(first, features=tuple(replace(run, leak=Leak(50, 12)) for run in first.features))
+    leaked = SeveralRuns(runs.names, (leaking, *others))
+    write_comparison(leaked, tmp_path)
+    html, text = (tmp_path / "comparison.html").read_text(), (tmp_path / "comparison.md").read_text()
+    assert 'id="verdict">a: Do not trust this comparison' in html
+    assert "bold: better" not in html
+    assert "<b>" not in html
+    assert "\n**a: Do not trust this comparison" in text
+    assert "| **" not in text
+    told = json.loads((tmp_path / "comparison.json").read_text())
+    assert told["verdict"].startswith("a: Do not trust this comparison")
+    assert len(told["leaks"]) == 2
+    assert "bfseries" not in comparison_latex(leaked)
+    assert "% a: Do not trust this comparison" in comparison_latex(leaked)
+    terminal = comparison_text(leaked, width=100, colour=False)
+    assert not re.findall(r"^\* ", terminal, re.MULTILINE)
+    assert "\na: Do not trust this comparison" in terminal
+
+
+def test_no_file_tells_where_the_runs_lay(runs, tmp_path):
+    for name, report in zip("ab", runs.reports[:2], strict=True):
+        report.write(tmp_path / "ada" / name)
+    write_comparison(SeveralRuns.read([tmp_path / "ada" / name for name in "ab"]), tmp_path / "out")
+    for path in (tmp_path / "out").glob("comparison.*"):
+        assert "ada" not in path.read_text(), path.name
+
+
+def test_seeds_of_heads_are_no_trainings_in_any_table(runs):
+    first, second, _ = runs.reports
+    several = SeveralRuns(("a", "b", "c"), (first, replace(first, seed=5), second))
+    (row, *_) = (row for row in several.rows if row.pipeline == "svm-rbf")
+    assert "2 (3 runs)" in comparison_markdown(several)
+    assert "2 (3 runs)" in comparison_latex(several)
+    assert "2 (3 runs)" in comparison_text(several, width=100, colour=False)
+    (line, *_) = (line for line in csv.DictReader(io.StringIO(comparison_csv(several))) if line["pipeline"] == "svm-rbf")
+    assert (line["runs"], line["weights"]) == ("3", "2")
+    assert len(row.lead.points.runs) == 3
+    leads = list(run_panels(several))[1]
+    assert "each training (the mean of the runs that share its weights)" in leads.caption
+    assert len(leads.figure.axes[0].collections[0].get_offsets()) == 2
 
 
 def test_latex_is_a_tabular_whose_lines_have_all_columns(runs):

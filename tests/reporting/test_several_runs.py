@@ -13,8 +13,8 @@ from hybridfer.evaluation.rows import compare_rows
 from hybridfer.evaluation.twins import Leak
 from hybridfer.reporting.several import SeveralRuns
 from hybridfer.reporting.several_leads import mean_lead_test
-from hybridfer.reporting.several_repeats import SeveralError
-from hybridfer.reporting.several_words import about_deviation, about_test, verdict, warnings
+from hybridfer.reporting.several_repeats import RunRow, SeveralError
+from hybridfer.reporting.several_words import about_deviation, about_test, lead_and_deviation, trainings, verdict, warnings
 
 FOLDERS = ("a", "b", "c")
 
@@ -41,12 +41,18 @@ def rerun(report, seed: int):
         key: np.where(rng.random(given.size) < 0.02, rng.integers(0, 7, given.size), given)
         for key, given in table.predicted.items()
     }
+    return with_answers(repeated(report, seed), labels)
+
+
+def with_answers(report, labels):
+    """The run with other answers, scored anew."""
+    table = report.predictions
     predictions = {
         (row.feature, row.pipeline): Prediction(labels[row.feature, row.pipeline], None, row.is_softmax, row.best_params)
         for row in report.rows
     }
     rows = compare_rows(table.labels, table.twins, predictions, table.classes)
-    return replace(repeated(report, seed), rows=rows, predictions=replace(table, predicted=labels))
+    return replace(report, rows=rows, predictions=replace(table, predicted=labels))
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +65,16 @@ def row_of(runs: SeveralRuns, pipeline: str, feature: str = "compact"):
     return row
 
 
+def lines_of(runs: SeveralRuns, pipeline: str) -> list[RunRow]:
+    (cnn,) = (cnn for cnn in runs.cnns if cnn.name == "compact")
+    return [RunRow(repeat, row) for repeat in cnn.repeats for row in repeat.rows if row.pipeline == pipeline]
+
+
 def test_a_row_holds_every_run_with_both_of_its_seeds(runs):
     row = row_of(runs, "svm-rbf")
     accuracies = [row.whole.accuracy for one in runs.reports for row in one.rows if row.name == "svm-rbf on compact"]
     assert (row.folders, row.seeds, row.cnn_seeds, row.weights) == (FOLDERS, (0, 1, 2), (10, 11, 12), 3)
-    assert list(row.whole) == accuracies
+    assert list(row.whole.runs) == accuracies
     assert len(set(accuracies)) > 1
 
 
@@ -74,7 +85,7 @@ def test_leads_are_those_on_the_twin_free_part_of_each_run(runs):
         right = [table.predicted["compact", name][kept] == table.labels[kept] for name in ("svm-rbf", "softmax")]
         leads.append(right[0].astype(int) - right[1])
     (low, high), p_value = mean_lead_test(leads)
-    np.testing.assert_allclose(row.lead.points, 100 * np.mean(leads, axis=1))
+    np.testing.assert_allclose(row.lead.points.runs, 100 * np.mean(leads, axis=1))
     np.testing.assert_allclose(row.lead.points_interval, (100 * low, 100 * high))
     assert row.lead.p_value == pytest.approx(p_value)
     assert row.lead.p_holm >= p_value
@@ -85,7 +96,7 @@ def test_softmax_comes_first_and_then_the_best_head(runs):
     rows = [row for row in runs.rows if row.feature == "compact"]
     assert rows[0].is_softmax
     assert rows[0].lead is None
-    means = [np.mean(row.decisive) for row in rows[1:]]
+    means = [row.decisive.mean for row in rows[1:]]
     assert means == sorted(means, reverse=True)
 
 
@@ -171,15 +182,93 @@ def test_heads_whose_search_chose_other_parameters_stand_apart(report):
     assert "svm-rbf (2): chosen parameters head__degree (the others: head__C, head__gamma)" in " ".join(warnings(runs))
 
 
+def test_runs_of_a_calibrated_training_are_averaged_whatever_their_temperatures(report):
+    trained = [{"calibrate": True, "random_state": seed, "fitted_temperature": 1.1 + seed} for seed in range(2)]
+    reports = (with_runs(repeated(report, seed), training=trained[seed]) for seed in range(2))
+    assert row_of(SeveralRuns(("a", "b"), tuple(reports)), "knn").folders == ("a", "b")
+
+
 def test_a_run_that_was_made_twice_counts_once(report):
     runs = SeveralRuns(FOLDERS, (report, report, repeated(report, 1)))
     assert row_of(runs, "knn").folders == ("a", "c")
-    assert "b has the weights of compact and the seed of a: what both have counts once." in warnings(runs)
+    assert "b has the weights of compact and the seed of a: what both answer alike counts once." in warnings(runs)
 
 
-def test_shared_weights_are_told(report):
-    runs = SeveralRuns(("a", "b"), (report, replace(report, seed=1)))
-    assert "share the weights of compact and model_f" in about_deviation(runs.cnns)
+def of_weights(report, seed: int):
+    """A run by another seed of heads on the weights of a report."""
+    other = rerun(report, 100 + seed)
+    return replace(other, seed=seed, features=report.features)
+
+
+def answering(report, pipeline: str, right: float):
+    """The run with a head of one name that is right on another share of the images."""
+    table, rng = report.predictions, np.random.default_rng(0)
+    spoilt = np.where(rng.random(400) < right, table.labels, (table.labels + 1) % 7)
+    labels = {key: spoilt if key[1] == pipeline else given for key, given in table.predicted.items()}
+    return with_answers(report, labels)
+
+
+def test_seeds_of_heads_on_the_same_weights_are_no_further_trainings(report):
+    two = [rerun(report, seed) for seed in range(2)]
+    five = [replace(one, seed=10 * seed) for one in two for seed in range(5)]
+    few, many = SeveralRuns(("a", "b"), tuple(two)), SeveralRuns(tuple("abcdefghij"), tuple(five))
+    for row, repeats in zip(few.rows, many.rows, strict=True):
+        assert (repeats.name, len(repeats.folders), repeats.weights, trainings(repeats)) == (row.name, 10, 2, "2 (10 runs)")
+        assert repeats.whole.mean == pytest.approx(row.whole.mean)
+        assert repeats.whole.deviation == pytest.approx(row.whole.deviation)
+        if row.lead is not None:
+            assert repeats.lead.p_value == pytest.approx(row.lead.p_value)
+            assert repeats.lead.points_interval == pytest.approx(row.lead.points_interval)
+            assert lead_and_deviation(repeats.lead) == lead_and_deviation(row.lead)
+    assert "(2 trainings in 10 runs, ahead in all; p" in verdict(many)
+
+
+def test_a_deviation_is_told_to_be_what_it_is(report, runs):
+    between = "The deviation (n - 1) is between trainings of the CNN, each with heads fitted on it"
+    assert about_deviation(runs.cnns) == f"{between}."
+    averaged = SeveralRuns(FOLDERS, (runs.reports[0], of_weights(runs.reports[0], 7), runs.reports[1]))
+    assert about_deviation(averaged.cnns) == f"{between}; runs that share weights are averaged first."
+    shared = SeveralRuns(("a", "b"), (report, of_weights(report, 1)))
+    assert about_deviation(shared.cnns) == (
+        "The runs share the weights of compact and model_f: their deviation (n - 1) is between seeds of the heads on these "
+        "very weights, and holds nothing of the training of the CNN."
+    )
+
+
+def test_with_one_set_of_weights_the_images_alone_are_tested_and_the_verdict_is_of_these_weights(report):
+    shared = SeveralRuns(FOLDERS, (report, of_weights(report, 1), of_weights(report, 2)))
+    row = row_of(shared, "svm-rbf")
+    leads = [line.lead for line in lines_of(shared, "svm-rbf")]
+    assert row.lead.p_value == pytest.approx(mean_lead_test([np.mean(leads, axis=0)])[1])
+    assert len(set(row.lead.points.runs)) > 1
+    assert trainings(row) == "1 (3 runs)"
+    assert "(3 runs of these very weights, ahead in all; p" in verdict(shared)
+    assert "by a t test over images: of these very weights, not of further trainings" in about_test(shared.rows)
+    assert "further trainings, by" not in about_test(shared.rows)
+
+
+def test_two_trainings_alone_come_with_a_caution(runs, report):
+    assert "Two trainings hardly tell" not in about_test(runs.rows)
+    assert "Two trainings hardly tell" in about_test(SeveralRuns(("a", "b"), runs.reports[:2]).rows)
+
+
+def test_different_heads_of_one_name_are_no_copies(report):
+    reports = (answering(report, "knn", 0.6), answering(report, "knn", 0.9))
+    runs = SeveralRuns(("a", "b"), reports)
+    assert (row_of(runs, "knn").folders, row_of(runs, "knn (2)").folders) == (("a",), ("b",))
+    assert row_of(runs, "forest").folders == ("a",)
+    assert (
+        "knn on compact has the same weights and seed in a and b but other answers: something differs that reports do not "
+        "hold, such as the head's own recipe. Nothing is averaged: knn is of a and knn (2) is of b."
+    ) in warnings(runs)
+
+
+def test_a_run_that_may_repeat_either_of_two_heads_is_averaged_with_none(report):
+    unlike = (answering(report, "knn", 0.6), answering(report, "knn", 0.9))
+    runs = SeveralRuns(FOLDERS, (*unlike, repeated(answering(report, "knn", 0.9), 1)))
+    assert [row_of(runs, name).folders for name in ("knn", "knn (2)", "knn (3)")] == [("a",), ("b",), ("c",)]
+    assert "Which of them c would repeat is not known." in " ".join(warnings(runs))
+    assert row_of(runs, "forest").folders == ("a", "c")
 
 
 def test_runs_of_different_images_are_said_to_be_no_comparison_of_cnns(make_report, report):
@@ -196,11 +285,19 @@ def test_other_versions_of_a_library_are_told_and_part_nothing(report):
     assert row_of(runs, "knn").folders == ("a", "b")
 
 
-def test_a_leak_in_one_run_is_told_with_its_folder(report):
-    leaking = with_runs(repeated(report, 1), leak=Leak(50, 12))
-    told = warnings(SeveralRuns(("a", "b"), (report, leaking)))
-    assert told[0].startswith("b: Do not trust this comparison: the CNN of compact was trained on 12")
-    assert not any(warning.startswith("a: ") for warning in told)
+def test_a_leak_in_one_run_is_told_with_its_folder_before_the_verdict(runs):
+    leaking = SeveralRuns(FOLDERS, (runs.reports[0], with_runs(runs.reports[1], leak=Leak(50, 12)), runs.reports[2]))
+    assert verdict(leaking).startswith("b: Do not trust this comparison: the CNN of compact was trained on 12")
+    assert verdict(leaking).endswith(verdict(runs))
+    assert not any(leak.startswith("a: ") for leak in leaking.leaks)
+    assert any(runs.stands_out(row) for row in runs.rows)
+    assert not any(leaking.stands_out(row) for row in leaking.rows)
+
+
+def test_a_leak_that_all_runs_have_is_told_once(runs):
+    leaking = SeveralRuns(FOLDERS, tuple(with_runs(report, leak=Leak(50, 12)) for report in runs.reports))
+    assert verdict(leaking).startswith("Do not trust this comparison: the CNN of compact was trained on 12")
+    assert verdict(leaking).count("the CNN of compact was trained on") == 1
 
 
 def test_the_verdict_is_that_of_the_corrected_test(runs, report):
@@ -257,6 +354,20 @@ def test_a_folder_counts_once(report, tmp_path):
     report.write(tmp_path / "a")
     with pytest.raises(SeveralError, match="several times"):
         SeveralRuns.read([tmp_path / "a", tmp_path / "a" / ".." / "a"])
+
+
+@pytest.mark.parametrize(
+    ("folders", "names"),
+    [
+        (("ada/a", "ada/b"), ("a", "b")),
+        (("seed0/run", "seed1/run"), ("seed0/run", "seed1/run")),
+        (("x/a/run", "y/a/run", "y/b"), ("x/a/run", "y/a/run", "b")),
+    ],
+)
+def test_runs_are_named_without_what_is_above_their_folders(report, tmp_path, folders, names):
+    for folder in folders:
+        report.write(tmp_path / folder)
+    assert SeveralRuns.read([tmp_path / folder for folder in folders]).names == names
 
 
 def test_a_damaged_report_is_named(report, tmp_path):

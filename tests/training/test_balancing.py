@@ -5,7 +5,8 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from hybridfer import CNNClassifier, FeatureRecipe, make_faces
+from hybridfer import CNNClassifier, CNNFeaturizer, FeatureRecipe, make_faces
+from hybridfer.datasets.classes import FER_CLASSES
 from hybridfer.digest import image_digests
 from hybridfer.errors import RecipeError
 from hybridfer.networks import Preprocessing, load_network, save_network
@@ -100,6 +101,38 @@ def test_a_class_of_fer_that_is_not_there_is_left_out_with_a_message(caplog):
     assert "disgust left out" in caplog.text
     assert balance_of({"disgust": 16}, ["cat", "dog"]) is None
     assert balance_of("match-majority", ["cat", "dog"]) == "match-majority"
+
+
+def test_a_balance_of_which_nothing_is_left_is_warned_of(caplog):
+    caplog.set_level(logging.WARNING, logger="hybridfer")
+    assert balance_of({"disgust": 16, "fear": 3}, [0, 1, 2]) is None
+    (told,) = caplog.messages
+    assert told.startswith("balance adds nothing: it names disgust, fear, and there are images of 0, 1, 2 alone.")
+    assert "give labels that are their names" in told
+    caplog.clear()
+    assert balance_of({"disgust": 16, "fear": 3}, ["fear", "sad"]) == {"fear": 3}
+    assert balance_of(None, [0, 1]) is None
+    assert not caplog.messages
+
+
+def test_a_featurizer_that_trains_on_numbers_says_each_time_that_its_recipe_balances_names(
+    faces, caplog, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("HYBRIDFER_HOME", str(tmp_path))
+    caplog.set_level(logging.WARNING, logger="hybridfer")
+    featurizer = CNNFeaturizer("tiny", weights=None, training=recipe(balance={"happy": 9}), device="cpu")
+    for _ in range(2):
+        featurizer.fit(*faces)
+        (told,) = caplog.messages
+        assert told.startswith("balance adds nothing: it names happy")
+        caplog.clear()
+    names = np.array(FER_CLASSES)[faces[1]]
+    featurizer = CNNFeaturizer("tiny", weights=None, training=recipe(balance={"happy": 9}), device="cpu").fit(
+        faces[0], names
+    )
+    training = featurizer.network_.training
+    assert sum(training["trained_counts"]) == sum(training["train_counts"]) + 9
+    assert not caplog.messages
 
 
 def test_any_other_name_is_a_mistake():

@@ -2,11 +2,12 @@ import logging
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import log_softmax
 
 from hybridfer import CNNClassifier, CNNFeaturizer, FeatureRecipe
 from hybridfer.errors import RecipeError
-from hybridfer.networks import Embedder, catalogue_network, load_network
+from hybridfer.networks import Embedder, Preprocessing, catalogue_network, load_network
 from hybridfer.temperature import best_temperature
 from hybridfer.training.calibrating import calibrated
 
@@ -77,7 +78,29 @@ def test_what_cannot_be_calibrated_is_left_as_it_is_with_a_warning(hazy, caplog)
     network = catalogue_network("tiny", n_classes=3)
     with caplog.at_level(logging.WARNING, logger="hybridfer"):
         assert calibrated(network, hazy[0][:20], hazy[1][:20], device="cpu") is network
-    assert "not calibrated: on 20 held-out images" in caplog.text
+    assert "not calibrated: it takes 30 held-out images or more; there are 20" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("scale", "right", "told"),
+    [
+        (1.0, 1.0, "the network is wrong on none of 40 held-out images"),
+        (1.0, 0.0, "on 40 held-out images the network is no better than chance"),
+        (1e6, 0.75, "the temperature that fits 40 held-out images is beyond the range from 0.05 to 20"),
+        (1e-3, 0.75, "the temperature that fits 40 held-out images is beyond the range from 0.05 to 20"),
+    ],
+    ids=["never wrong", "knows nothing", "too sure", "too unsure"],
+)
+def test_the_warning_tells_why_no_temperature_fits(scale, right, told, hazy, caplog):
+    network = catalogue_network("tiny", n_classes=2, preprocessing=Preprocessing((16, 16)))
+    images = hazy[0][:40]
+    with torch.no_grad():
+        network.module.logits.weight.zero_()
+        network.module.logits.bias.copy_(torch.tensor([3.0, 0.0]) * scale)
+    labels = (np.arange(40) >= 40 * right).astype(int)
+    with caplog.at_level(logging.WARNING, logger="hybridfer"):
+        assert calibrated(network, images, labels, device="cpu") is network
+    assert told in caplog.text
 
 
 def test_without_held_out_images_there_is_nothing_to_fit(quick, hazy):

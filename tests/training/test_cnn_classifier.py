@@ -254,6 +254,12 @@ def test_it_stands_in_a_grid_search(quick, faces):
     assert cross_val_score(quick(max_epochs=1), *faces, cv=2).shape == (2,)
 
 
+def test_it_says_that_it_takes_images():
+    tags = CNNClassifier().__sklearn_tags__()
+    assert tags.input_tags.three_d_array
+    assert tags.estimator_type == "classifier"
+
+
 @pytest.mark.slow
 @parametrize_with_checks(
     [

@@ -159,6 +159,19 @@ def test_arguments_must_be_the_same_but_for_rates_of_dropout():
         check_start(before, trained(name="conv_stack", filters="4-4", dense=6, kernel=5))
 
 
+def test_how_an_untrained_network_would_have_begun_is_no_matter():
+    before = trained(name="leaky_cnn", initialisation="default")
+    begin_with(before, fresh := trained(name="leaky_cnn", seed=0), list("abc"))
+    assert fresh.digest == before.digest
+
+
+def test_a_start_whose_past_is_unknown_is_recorded_as_such(shades, quick, saved):
+    settings = {"start": saved(trained("012")), "max_epochs": 1}
+    network = load_network(saved(quick(**settings).fit(*shades).network_, "student"))
+    assert network.untold == ("the start tiny",)
+    assert "untold" not in quick(**settings).recipe["start"]
+
+
 def test_what_the_start_and_the_teacher_have_seen_is_seen(shades, master, start, quick, saved):
     X, y = shades
     taught, new = 255 - X, X // 2

@@ -163,6 +163,34 @@ def test_a_damaged_checkpoint_is_refused(content, quick, faces, tmp_path):
         quick(checkpoint=checkpoint, max_epochs=1, resume=True).fit(*faces)
 
 
+def rewritten(checkpoint: Path, **fields) -> None:
+    """Replace fields of a checkpoint; those that are None are removed."""
+    state = {**torch.load(checkpoint, weights_only=True), **fields}
+    torch.save({name: value for name, value in state.items() if value is not None}, checkpoint)
+
+
+def test_a_checkpoint_of_another_kind_of_device_is_refused(quick, faces, tmp_path):
+    settings = {"checkpoint": tmp_path / "training.checkpoint"}
+    quick(**settings, max_epochs=1).fit(*faces)
+    generators = torch.load(settings["checkpoint"], weights_only=True)["generators"]
+    # what a generator of CUDA's is restored from
+    elsewhere = {**generators, "module": torch.zeros(16, dtype=torch.uint8), "cuda": torch.zeros(16, dtype=torch.uint8)}
+    told = r"was written on cuda, and this training runs on cpu.*Go on there \(device='cuda'\), or remove it"
+    for device in ("cuda", None):
+        rewritten(settings["checkpoint"], generators=elsewhere, device=device)
+        with pytest.raises(WeightsError, match=told):
+            quick(**settings, max_epochs=1, resume=True).fit(*faces)
+
+
+def test_a_checkpoint_of_an_earlier_release_which_names_no_device_is_gone_on_with(quick, faces, interrupted, tmp_path):
+    expected = outcome(quick().fit(*faces))
+    checkpoint = tmp_path / "training.checkpoint"
+    interrupted(quick(checkpoint=checkpoint), faces, 1)
+    assert torch.load(checkpoint, weights_only=True)["device"] == "cpu"
+    rewritten(checkpoint, device=None)
+    assert outcome(quick(checkpoint=checkpoint, resume=True).fit(*faces)) == expected
+
+
 class Bomb:
     """Writes a file when it is unpickled."""
 

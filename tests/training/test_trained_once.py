@@ -75,6 +75,17 @@ def test_parameters_that_came_later_do_not_rename_trainings_that_do_without_them
     assert {*started} - {*json.loads(plain)} == {"start"}
 
 
+def test_a_training_is_called_by_the_rule_that_held_out_its_images_where_it_held_out_any(quick, fits, tmp_path):
+    X, y = np.arange(12, dtype=np.uint8).repeat(256).reshape(12, 16, 16), np.arange(12) % 3
+    # the names of earlier releases, which held out images row by row; without that nothing has changed
+    trained_once(quick(max_epochs=1, validation_fraction=0), X, y)
+    (path,) = remembered(tmp_path)
+    assert path.name == "tiny-2f1501940f95c1dc964f44b10070d5c0.safetensors"
+    trained_once(quick(max_epochs=1), X, y)
+    assert len(fits) == len(remembered(tmp_path)) == 2
+    assert "tiny-40059a8ebd6cae4e21ae772be88e6749.safetensors" not in {path.name for path in remembered(tmp_path)}
+
+
 @pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
 def test_a_training_that_never_comes_twice_is_not_remembered(random_state, quick, faces, fits):
     with pytest.raises(RecipeError, match="random_state must be an integer"):

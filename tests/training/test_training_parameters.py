@@ -52,7 +52,7 @@ from hybridfer.errors import DatasetError, RecipeError
         ({"teacher": ["compact"]}, "an ensemble has two members or more"),
         (
             {"teacher": "compact"},
-            r"the teacher must know all classes.*labels that are the names, or give fit .*class_names",
+            r"the teacher must know all classes.*labels that are the names; fit of CNNClassifier takes .*class_names",
         ),
         ({"start": ["compact", "compact"]}, "a weights file of one network, or None; got .*they can be a teacher"),
         ({"start": "ensemble"}, "Several networks cannot be trained on as one"),
@@ -63,6 +63,17 @@ from hybridfer.errors import DatasetError, RecipeError
         ),
         ({"start": "compakt"}, "Did you mean 'compact'"),
         ({"start": "compact"}, "the weights have network='compact', the training network='tiny'"),
+        ({"augmentation": {"flip": "false"}}, "flip of the augmentation must be True or False; got 'false'"),
+        ({"augmentation": {"rotation": "10"}}, r"rotation of the augmentation must lie in \[0, 180\]; got '10'"),
+        ({"augmentation": "flip"}, "augmentation must be a dict or None; got 'flip'"),
+        ({"balance_augmentation": ["flip"]}, r"balance_augmentation must be a dict or None; got \['flip'\]"),
+        ({"network_arguments": ["dropout"]}, "network_arguments must be a dict or None"),
+        ({"calibrate": "no"}, "calibrate must be True or False; got 'no'"),
+        ({"random_state": -1}, r"random_state must be an integer from 0 to 2\*\*32 - 1, .* or None; got -1"),
+        ({"random_state": 2**33}, "random_state must be an integer from 0"),
+        ({"random_state": "lucky"}, "random_state must be an integer from 0"),
+        ({"checkpoint": 7}, "checkpoint must be the path of a file, or None; got 7"),
+        ({"checkpoint": "."}, r"checkpoint must be the path of a file, or None; '\.' is a folder"),
         ({"resume": True}, "resume=True needs the checkpoint"),
         ({"patience": 2, "validation_fraction": 0}, "need validation images"),
         ({"schedule": "plateau", "validation_fraction": 0}, "need validation images"),
@@ -74,6 +85,7 @@ def test_what_a_parameter_may_not_be_is_refused(parameters, message, quick, face
 
 
 def test_numbers_of_numpy_are_numbers(quick, faces):
+    quick(augmentation={"flip": np.bool_(True), "rotation": np.float32(9), "shift": 0}, max_epochs=1).fit(*faces)
     quick(max_epochs=np.int64(1), learning_rate=np.float32(0.01), batch_size=np.int32(32)).fit(*faces)
 
 

@@ -1,0 +1,53 @@
+"""A word about images that trained weights know already: features of those are better than features of others."""
+
+from __future__ import annotations
+
+import logging
+
+from numpy.typing import NDArray
+
+from ..digest import image_digests
+from ..networks import Network
+
+log = logging.getLogger("hybridfer")
+
+# a grid search fits a featurizer hundreds of times: networks that this process was warned of, by their digests, and those
+# that were looked at already, each with the number of images, and the first and the last of them
+_told: set[str] = set()
+_looked_at: set[tuple[str, int, bytes]] = set()
+
+
+def warn_of_known_images(network: Network, images: NDArray) -> None:
+    """Log a warning, once per process and network, where a network has learnt from images that heads are to be fitted on.
+
+    That is as it should be where heads are scored on images that the network has not seen. In a cross-validation it most
+    likely knows the images that are held out too.
+
+    Parameters
+    ----------
+    network : Network
+        With trained weights. One that does not say what it was trained on is passed over.
+    images : ndarray of shape (n, h, w) or (n, h, w, c)
+        What heads are to be fitted on.
+    """
+    if not len(network.trained_on) or network.digest in _told:
+        return
+    fold = network.digest, len(images), image_digests(images[[0, -1]]).tobytes()
+    if fold in _looked_at:
+        return
+    _looked_at.add(fold)
+    # sets, as NumPy's on digests take several times as long
+    watched = [] if network.watched is None else network.watched.tolist()
+    learnt = set(network.trained_on.tolist()).difference(watched)
+    count = sum(digest in learnt for digest in image_digests(images).tolist())
+    if count:
+        _told.add(network.digest)
+        log.warning(
+            "The weights of %s were trained on%s %d of these %d images. Scores on images that a cross-validation or a grid "
+            "search holds out from them are flattered (a leak), as the weights most likely know those too. Score on images "
+            "that they have not seen, or train in each fold, by weights=None.",
+            network.name,
+            " or watched" if network.watched is None else "",
+            count,
+            len(images),
+        )

@@ -1,0 +1,81 @@
+"""A training's end: its weights averaged with those that it started with."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
+from ..networks import Network, choose_precision
+from .augmentation import Augmentation
+from .batches import DeviceBatches, DeviceImages
+from .fine_tuning import state_of
+from .net import TrainedModule
+
+log = logging.getLogger("hybridfer")
+
+
+def averaged_with_start(
+    network: Network, start: Network, images: DeviceImages, parameters: Mapping[str, Any], seed: int
+) -> Network:
+    """Average a trained network's weights with those that its training started with.
+
+    Where a network was trained on from good weights, those between the two often keep what the first were good at and what
+    the training has added. Rows of the last layer for classes that `start` does not know stay as they were trained.
+    Statistics of BatchNorm cannot be averaged; they are computed anew, in one pass over the training images as they are
+    augmented. It depends on the weights and the seed alone, not on how the training went.
+
+    Parameters
+    ----------
+    network : Network
+        Trained.
+    start : Network
+        What it was trained on from.
+    images : DeviceImages
+        The training images, on the device.
+    parameters : mapping
+        Of a `CNNClassifier`; ``start_share`` is the share of the starting weights.
+    seed : int
+        Of the order of the images and their augmentation.
+
+    Returns
+    -------
+    Network
+        A copy.
+
+    References
+    ----------
+    M. Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022.
+    """
+    share = parameters["start_share"]
+    begun = state_of(start, network, network.classes)
+    state = network.module.state_dict()
+    for name, tensor in state.items():
+        if tensor.is_floating_point():
+            state[name] = torch.lerp(tensor, begun[name], share)
+    module = copy.deepcopy(network.module)
+    module.load_state_dict(state)
+    _measure_anew(module, network, images, parameters, seed)
+    log.info("the weights were averaged with those of the start, whose share is %g", share)
+    return replace(network, module=module)
+
+
+def _measure_anew(
+    module: nn.Module, network: Network, images: DeviceImages, parameters: Mapping[str, Any], seed: int
+) -> None:
+    """Compute the statistics of a module's BatchNorm, and leave it in evaluation mode on the CPU."""
+    device = images.images.device
+    generator = torch.Generator(device).manual_seed(seed)
+    fields = parameters["augmentation"]
+    augmentation = Augmentation.from_fields(fields) if fields else None
+    precision = choose_precision(parameters["precision"], device)
+    trained = TrainedModule(module.to(device), network.preprocessing, augmentation, precision, generator)
+    batches = DeviceBatches(images, min(parameters["batch_size"], len(images)), generator=generator)
+    update_bn(batches, trained)
+    module.cpu().eval()
