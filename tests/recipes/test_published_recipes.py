@@ -89,7 +89,7 @@ def test_grigorasi_and_its_two_figures():
 
 
 def test_whatever_has_figures_or_settings_of_others_names_its_source():
-    own = {"tiny", *(name for name in list_recipes("feature") if name.partition("-")[0] == "compact")}
+    own = {"tiny", "ensemble", *(name for name in list_recipes("feature") if name.partition("-")[0] == "compact")}
     assert all(load_recipe("feature", name).source for name in list_recipes("feature") if name not in own)
 
 
