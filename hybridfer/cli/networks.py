@@ -63,6 +63,7 @@ def _catalogue(summaries: list[NetworkSummary]) -> Iterator[str]:
         figures = f"{summary.n_classes:>7} {summary.total:>10,} {summary.parameters:>10,}"
         yield f"{summary.name:<10} {_input(summary):<12} {figures}  {weights:<8} {', '.join(summary.layers)}"
         yield f"{'':<10} {summary.source}"
+    yield f"Weights in the wheel, by their names: {', '.join(shipped)}; each has a card: hybridfer card NAME."
 
 
 def _summary(summary: NetworkSummary) -> Iterator[str]:

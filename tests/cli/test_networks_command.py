@@ -59,6 +59,11 @@ def test_the_list_names_every_network_with_its_source_and_both_counts(run):
     assert "5,173,959  5,170,503" in listed
 
 
+def test_the_list_ends_with_the_weights_that_are_in_the_wheel(run):
+    last = run("networks").stdout.strip().splitlines()[-1]
+    assert last.startswith("Weights in the wheel, by their names: compact, compact-")
+
+
 def test_networks_that_need_larger_images_are_left_out_of_the_list_and_said_to_be(run):
     result = run("networks", "--image-size", 8)
     assert result.exit_code == 0
