@@ -101,7 +101,7 @@ class ZipArchive(Container):
             # The member keeps the file open; closing the archive first is safe.
             with zipfile.ZipFile(self.path) as archive:
                 file = archive.open(info)
-        # what zipfile raises for encrypted members, for compressions that it does not know (a RuntimeError too), for damaged ones
+        # what zipfile raises for encrypted members and for unknown compressions, and for damaged ones
         except (RuntimeError, zipfile.BadZipFile) as error:
             raise DatasetError(f"cannot be read from the zip ({error})") from error
         return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, file), buffer_size=2**16))

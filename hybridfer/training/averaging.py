@@ -9,14 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from ..networks import Network, choose_precision
-from .augmentation import Augmentation
+from ..networks import Network
 from .batches import DeviceBatches, DeviceImages
+from .construction import trained_module
 from .fine_tuning import state_of
-from .net import TrainedModule
 
 log = logging.getLogger("hybridfer")
 
@@ -61,21 +59,16 @@ def averaged_with_start(
             state[name] = torch.lerp(tensor, begun[name], share)
     module = copy.deepcopy(network.module)
     module.load_state_dict(state)
-    _measure_anew(module, network, images, parameters, seed)
+    network = replace(network, module=module)
+    _measure_anew(network, images, parameters, seed)
     log.info("the weights were averaged with those of the start, whose share is %g", share)
-    return replace(network, module=module)
+    return network
 
 
-def _measure_anew(
-    module: nn.Module, network: Network, images: DeviceImages, parameters: Mapping[str, Any], seed: int
-) -> None:
-    """Compute the statistics of a module's BatchNorm, and leave it in evaluation mode on the CPU."""
+def _measure_anew(network: Network, images: DeviceImages, parameters: Mapping[str, Any], seed: int) -> None:
+    """Compute the statistics of a network's BatchNorm, and leave it in evaluation mode on the CPU."""
     device = images.images.device
     generator = torch.Generator(device).manual_seed(seed)
-    fields = parameters["augmentation"]
-    augmentation = Augmentation.from_fields(fields) if fields else None
-    precision = choose_precision(parameters["precision"], device)
-    trained = TrainedModule(module.to(device), network.preprocessing, augmentation, precision, generator)
-    batches = DeviceBatches(images, min(parameters["batch_size"], len(images)), generator=generator)
-    update_bn(batches, trained)
-    module.cpu().eval()
+    batches = DeviceBatches(images, parameters["batch_size"], generator=generator)
+    update_bn(batches, trained_module(parameters, network, generator).to(device))
+    network.module.cpu().eval()

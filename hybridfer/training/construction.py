@@ -136,7 +136,7 @@ def build_net(
     if data.added.any():
         kind, settings = BalancedBatches, {**settings, "added": data.added.tolist()}
     batches = kind(images, batch_size, **settings)
-    module = _module(parameters, network, generator)
+    module = trained_module(parameters, network, generator)
     net_of = ImageNet if lesson is None else partial(LessonNet, lesson=lesson)
     net = net_of(
         convert_conv2d_weight_memory_format(module, torch.channels_last),
@@ -169,7 +169,8 @@ def loss_weights(class_weight: Any, labels: NDArray[np.int64], classes: Sequence
     return torch.as_tensor(weights, dtype=torch.float32)
 
 
-def _module(parameters: Mapping[str, Any], network: Network, generator: torch.Generator) -> TrainedModule:
+def trained_module(parameters: Mapping[str, Any], network: Network, generator: torch.Generator) -> TrainedModule:
+    """Put a network behind the augmentation, and into the arithmetic, of the parameters of a `CNNClassifier`."""
     augmentation, added = (
         Augmentation.from_fields(parameters[name]) if parameters[name] else None
         for name in ("augmentation", "balance_augmentation")
