@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -84,5 +84,11 @@ def reading(options: dict[str, Any]) -> dict[str, Any]:
 def check_writable(folder: Path) -> None:
     """Find out before hours of work whether files can be written into a folder, be it there or not."""
     nearest = next(known for known in (folder, *folder.absolute().parents) if known.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise HybridferError(f"{folder} cannot be written, as {nearest} is no folder that may be written in.")
+    try:
+        # permissions alone do not tell of a full disk, a quota, or a file system that takes no files
+        with tempfile.TemporaryFile(dir=nearest):
+            return
+    except OSError as error:
+        raise HybridferError(
+            f"{folder} cannot be written, as {nearest} is no folder that may be written in ({error.strerror})."
+        ) from error

@@ -64,14 +64,16 @@ def train(
     precision: str | None,
     **options: Any,
 ) -> None:
-    """Train a CNN on DATA and write its weights.
+    """Train a CNN on DATA, a file, folder or archive of images, and write its weights.
 
+    Give the network's name, to train it as its shipped recipe says, or a recipe: --network or -f.
     The validation split is watched (carved from train where DATA has none); the test split is not looked at.
     A checkpoint stands beside the output until the training is done.
     """
     from ..datasets import read_dataset
     from ..errors import WeightsError
     from ..evaluation.splits import trained_and_watched
+    from ..evaluation.wording import count
     from ..networks import choose_device, choose_precision, find_architecture, save_network
     from ..recipes import load_recipe
     from ..training import check_training, train_network
@@ -112,8 +114,8 @@ def train(
         return
     last, best = trained.history[-1], max(trained.history, key=lambda epoch: epoch["valid_accuracy"])
     click.echo(
-        f"{output}: {trained.name}, {trained.parameters:,} parameters, {len(trained.history)} epochs; validation accuracy "
-        f"{last['valid_accuracy']:.1%} at the end, {best['valid_accuracy']:.1%} at best (epoch {best['epoch']})"
+        f"{output}: {trained.name}, {trained.parameters:,} parameters, {count(len(trained.history), 'epoch')}; validation "
+        f"accuracy {last['valid_accuracy']:.1%} at the end, {best['valid_accuracy']:.1%} at best (epoch {best['epoch']})"
     )
 
 

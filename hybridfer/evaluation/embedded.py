@@ -161,6 +161,7 @@ def embed_splits(
         source=recipe.source,
         published=recipe.published,
         member_of=recipe.member_of,
+        precision=embedder.precision,
     ).with_training(origin, network.training)
     return Embedded(
         run,

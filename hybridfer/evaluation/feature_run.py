@@ -65,6 +65,8 @@ class FeatureRun:
         Length of a feature row; trainable parameters of the network.
     device : str
         What the CNN ran on.
+    precision : {"fp32", "bf16", "fp16"} or None
+        The arithmetic of its forward pass; None in reports that do not say.
     train_seconds : float or None
         Seconds that training took; None where the weights were loaded.
     extract_seconds : float
@@ -130,6 +132,7 @@ class FeatureRun:
     source: str = ""
     published: tuple[PublishedFigure, ...] = ()
     member_of: str = ""
+    precision: str | None = None
 
     def with_training(self, origin: Origin, training: Mapping[str, Any]) -> FeatureRun:
         """Add where the weights came from, and how they were trained.

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from hybridfer.evaluation.summary import SEARCH_WORDS
 from hybridfer.heads import SearchResult, build_head, by_name, search_grid, search_head
 from hybridfer.heads.search import Refit, Strategy
 from hybridfer.recipes import PipelineRecipe
+
+# what settles a head's fit, beside its data and its seed
+_SETTLED = {"head", "scaler", "pca", "parameters", "grid"}
 
 log = logging.getLogger("hybridfer")
 
@@ -102,7 +105,7 @@ def finish_head(
         finished.keep(identity, prediction)
     else:
         log.info("%s on %s was fitted before", recipe.name, embedded.run.recipe)
-    return prediction
+    return replace(prediction, recipe=recipe.model_dump(mode="json", include=_SETTLED, exclude_defaults=True))
 
 
 def fit_head(recipe: PipelineRecipe, embedded: Embedded, splits: Splits, tuning: Tuning, n_jobs: int | None) -> Prediction:

@@ -44,6 +44,8 @@ class Prediction:
         Of the CNN itself on the train images as they are; None for heads, which may know them by heart.
     grid_ends : mapping of str to {"smallest", "largest"}
         The chosen parameters that are at an end of their grid, from `hybridfer.evaluation.grid_ends.find_grid_ends`.
+    recipe : mapping of str to object
+        Of a head the fields of its `hybridfer.recipes.PipelineRecipe` that settle what is fitted; empty otherwise.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Prediction:
     validation_probabilities: NDArray[np.floating] | None = None
     train_accuracy: float | None = None
     grid_ends: Mapping[str, End] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.labels.ndim != 1 or not np.issubdtype(self.labels.dtype, np.integer):

@@ -63,6 +63,9 @@ class Row:
         know them by heart.
     grid_ends : dict of str to {"smallest", "largest"}
         The chosen parameters that are at an end of their grid; a wider grid may do better.
+    recipe : dict of str to object
+        What a head's pipeline recipe sets: ``head``, and of ``scaler``, ``pca``, ``parameters`` and ``grid`` what is not
+        left as it is by default. Empty of softmax, and in reports that do not say.
     """
 
     feature: str
@@ -83,6 +86,7 @@ class Row:
     subgroups: tuple[SubgroupScores, ...] = ()
     train_accuracy: float | None = None
     grid_ends: dict[str, End] = field(default_factory=dict)
+    recipe: dict[str, JsonValue] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -187,6 +191,7 @@ def compare_rows(
             subgroups=score_subgroups(prediction.labels == y, groups or {}),
             train_accuracy=prediction.train_accuracy,
             grid_ends=dict(prediction.grid_ends),
+            recipe=dict(prediction.recipe),
         )
         for key, prediction in predictions.items()
     )

@@ -124,7 +124,7 @@ def three_splits(dataset: Dataset, test_split: str = "auto") -> Splits:
         test_origin = f"{TEST_SHARE:.0%} of train, drawn by class (the source has no test split)"
     if not dataset.has_split("validation"):
         dataset = dataset.with_validation(VALIDATION_SHARE, CARVING_SEED)
-        validation_origin = f"{VALIDATION_SHARE:.0%} of train, drawn by class"
+        validation_origin = f"{VALIDATION_SHARE:.0%} of train, drawn by class, at least one image of each"
     return Splits(dataset, validation_origin, test_origin)
 
 

@@ -204,7 +204,7 @@ def audit(report: BenchmarkReport) -> str:
 def feature(run: FeatureRun) -> str:
     """A CNN and its features."""
     facts = {
-        "network": f"{escape(run.network)}, {run.parameters:,} trainable parameters, on {escape(run.device)}",
+        "network": f"{escape(run.network)}, {run.parameters:,} trainable parameters, {_computed(run)}",
         "weights": f"`{run.weights_digest[:_DIGEST_LENGTH]}`{_ORIGINS[run.weights_origin]}",
         "training": _training(run),
         "features": f"{run.n_features:,} of {' + '.join(run.layers)}, views: {run.views}",
@@ -214,6 +214,11 @@ def feature(run: FeatureRun) -> str:
     if run.trained_counts is not None:
         facts["training images after balancing"] = f"{sum(run.trained_counts):,} an epoch"
     return f"### {escape(run.recipe)}\n\n" + "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+
+
+def _computed(run: FeatureRun) -> str:
+    """What the CNN ran on, and in which arithmetic."""
+    return f"on {escape(run.device)}" + ("" if run.precision is None else f" in {run.precision}")
 
 
 def _training(run: FeatureRun) -> str:

@@ -325,7 +325,7 @@ def _network_cells(run: FeatureRun) -> tuple[Cell, ...]:
         seconds(run.extract_seconds),
         number(run.forward_passes),
         Cell("from the store") if run.images_per_second is None else rate(run.images_per_second),
-        Cell(run.device),
+        Cell(run.device, run.precision or ""),
     )
 
 

@@ -155,8 +155,9 @@ class RunRow:
 
 
 def searched(row: Row) -> Conditions:
-    """Name the parameters that a head's search chose; of two recipes of one name they may differ."""
-    return {"chosen parameters": ", ".join(sorted(row.best_params)) or "none"}
+    """Say what a head is and which parameters its search chose; of two recipes of one name they may differ."""
+    own = {name: json.dumps(value, sort_keys=True) for name, value in row.recipe.items()}
+    return {**own, "chosen parameters": ", ".join(sorted(row.best_params)) or "none"}
 
 
 def partition(members: Sequence[Member], conditions: Callable[[Member], Conditions]) -> list[list[Member]]:
@@ -229,6 +230,7 @@ def _network(run: FeatureRun) -> Conditions:
         "network": run.network,
         "layers": " + ".join(run.layers),
         "views": run.views,
+        "precision": run.precision or _NOT_TOLD,
         "parameters": f"{run.parameters:,}",
         "features": f"{run.n_features:,}",
         "images by class after balancing": "not balanced" if balanced is None else ", ".join(map(str, balanced)),

@@ -125,7 +125,7 @@ class VerifyReport:
 
     def __str__(self) -> str:
         verdict = "no damage" if self.ok else f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
-        lines = [f"{self.path}: checked {self.rows:,} rows in {self.shards} shards: {verdict}"]
+        lines = [f"{self.path}: checked {self.rows:,} rows in {self.shards} shard{'s' * (self.shards != 1)}: {verdict}"]
         lines += [f"  damaged: {problem}" for problem in self.problems]
         lines += [f"  incomplete: {finding}" for finding in self.incomplete]
         lines += [f"  unfinished file: {name}" for name in self.leftovers]

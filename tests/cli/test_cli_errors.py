@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -124,6 +125,22 @@ def test_what_the_machine_refuses_is_told_in_a_sentence(run, monkeypatch, error,
 
     monkeypatch.setattr(extraction, "extract_features", refuse)
     fails(run("extract", "faces:9"), "Error: ", words)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["benchmark", "nowhere.zip", "--out", "runs/mine"],
+        ["train", "nowhere.zip", "--network", "tiny", "-o", "weights/mine.safetensors"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_folder_that_takes_no_files_is_told_before_images_are_looked_for(run, monkeypatch, arguments):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    fails(run(*arguments), "cannot be written", "No space left on device")
 
 
 @pytest.mark.parametrize(

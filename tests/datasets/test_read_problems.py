@@ -372,3 +372,13 @@ def test_a_csv_in_a_zip_that_is_damaged_is_told_by_its_line(faces, csv_of, pack,
     spoil(packed, "fer.csv")
     with pytest.raises(DatasetError, match=r"fer\.csv:\d+"):
         read_dataset(packed)
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [("0,28 46 43 17,Training", "its first line is no header"), ("label,image", "its first line has 'label, image'")],
+)
+def test_a_csv_without_a_header_is_told_so_without_its_pixels(tmp_path, first, told):
+    (tmp_path / "faces.csv").write_text(f"{first}\n{first}\n")
+    with pytest.raises(DatasetError, match=rf"no column 'pixels'; {told}\. Expected a first line of emotion,pixels"):
+        read_dataset(tmp_path / "faces.csv")

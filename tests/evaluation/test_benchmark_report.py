@@ -69,10 +69,10 @@ def as_version_1(text: str) -> str:
     for run in values["features"]:
         for name in ("history", "restored_epoch", "trained_counts", "projection_variance"):
             del run[name]
-        for name in ("weights_origin", "training_seed", "max_epochs"):
+        for name in ("weights_origin", "training_seed", "max_epochs", "precision"):
             del run[name]
     for row in values["rows"]:
-        for name in ("temperature", "versus_best", "subgroups", "grid_ends"):
+        for name in ("temperature", "versus_best", "subgroups", "grid_ends", "recipe"):
             del row[name]
         for part in ("whole", "twin_free", "twins"):
             for name in ("reliability", "selective"):
@@ -88,7 +88,9 @@ def test_version_1_is_read_with_nothing_in_place_of_what_it_lacks(report):
     assert found.features[0].history == ()
     assert found.features[0].weights_origin is None
     assert found.features[0].training_seed is None
+    assert found.features[0].precision is None
     assert found.rows[0].grid_ends == {}
+    assert found.rows[0].recipe == {}
     assert found.rows[0].versus_best is None
     assert found.rows[0].whole.selective is None
     assert found.rows[1].versus_softmax == report.rows[1].versus_softmax

@@ -466,6 +466,17 @@ def test_a_choice_at_the_end_of_its_grid_is_told_by_finished_heads_too(faces, we
     assert run(faces, weights, [grid], search="off").rows_of("tiny")[1].grid_ends == {}
 
 
+def test_what_settles_a_head_and_the_arithmetic_of_the_cnn_are_told_of_finished_heads_too(faces, weights, fits):
+    recipe = KNN.model_copy(update={"scaler": "standard", "parameters": {"weights": "distance"}, "description": "mine"})
+    reports = [run(faces, weights, [recipe], precision="bf16") for _ in range(2)]
+    assert fits == ["knn"]
+    for report in reports:
+        softmax, head = report.rows_of("tiny")
+        told = {"head": "knn", "scaler": "standard", "parameters": {"weights": "distance"}, "grid": recipe.grid}
+        assert (softmax.recipe, head.recipe) == ({}, told)
+        assert report.features[0].precision == "bf16"
+
+
 def test_no_end_of_a_grid_is_told_where_all_candidates_are_equally_good(faces, weights):
     alike = LOGISTIC.model_copy(update={"grid": [{"tol": [0.0001, 0.0001001, 0.0001002]}]})
     row = run(faces, weights, [alike]).rows_of("tiny")[1]

@@ -81,6 +81,13 @@ def test_an_audit_without_near_duplicates_says_so(audited):
     assert rows_of(text)["groups"] == ["1,516"]
 
 
+def test_images_without_any_label_are_not_counted_by_class(audited):
+    text = render_audit(replace(audited, unlabelled=audited.n_images), width=80, colour=False)
+    assert text.startswith(f"{audited.source}: {audited.n_images:,} images without labels\n")
+    for words in ("imbalance", "No train image", "classes", "\nangry", "times the train images"):
+        assert words not in text
+
+
 def test_clean_data_has_nothing_to_mend(audited):
     clean = replace(
         audited, exact=Duplicates(0, 0, 0, 0, 0), near=None, blanks=0, unreadable=(), unlabelled=0, imbalance=1.0

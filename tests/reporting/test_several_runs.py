@@ -155,6 +155,7 @@ def other_data(**changes):
         (lambda report: with_runs(report, history=(Epoch(1, learning_rate=0.5),)), "first learning rate 0.5"),
         (lambda report: with_runs(report, layers=("conv4",)), "layers conv4 (the others: embedding)"),
         (lambda report: with_runs(report, views="flip"), "views flip (the others: single)"),
+        (lambda report: with_runs(report, precision="bf16"), "precision bf16 (the others: not told)"),
         (lambda report: with_runs(report, network="tiny"), "network tiny"),
     ],
 )
@@ -180,6 +181,20 @@ def test_heads_whose_search_chose_other_parameters_stand_apart(report):
     assert row_of(runs, "svm-rbf (2)").folders == ("b",)
     assert row_of(runs, "forest").folders == FOLDERS
     assert "svm-rbf (2): chosen parameters head__degree (the others: head__C, head__gamma)" in " ".join(warnings(runs))
+
+
+def test_heads_of_one_name_with_other_parameters_stand_apart(report):
+    def of_trees(report, n):
+        told = {"head": "forest", "parameters": {"n_estimators": n}}
+        return replace(
+            report, rows=tuple(replace(row, recipe=told) if row.pipeline == "forest" else row for row in report.rows)
+        )
+
+    reports = tuple(of_trees(repeated(report, seed), n) for seed, n in enumerate((100, 5, 100)))
+    runs = SeveralRuns(FOLDERS, reports)
+    assert row_of(runs, "forest").folders == ("a", "c")
+    assert row_of(runs, "forest (2)").folders == ("b",)
+    assert 'parameters {"n_estimators": 5} (the others: {"n_estimators": 100})' in " ".join(warnings(runs))
 
 
 def test_runs_of_a_calibrated_training_are_averaged_whatever_their_temperatures(report):
