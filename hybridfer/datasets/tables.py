@@ -107,9 +107,9 @@ def read_table(stream: BinaryIO, name: str) -> Records:
     header = read_header(first)
     if header is None or header.is_strange:
         missing = "emotion" if header else "pixels"
-        cells = [_bare(cell) for cell in first[:200].decode("utf-8", "replace").split(",")]
+        words = [_bare(cell) for cell in first[:200].decode("utf-8", "replace").split(",")]
         # names of columns begin with a letter, rows of pixels with a number
-        told = f"its first line has {', '.join(cells)!r}" if cells[0][:1].isalpha() else "its first line is no header"
+        told = f"its first line has {', '.join(words)!r}" if words[0][:1].isalpha() else "its first line is no header"
         raise DatasetError(f"{name} has no column {missing!r}; {told}. Expected a first line of emotion,pixels[,Usage].")
     rows = _Rows()
     for line, cells in _lines(stream, name, rows.problems):

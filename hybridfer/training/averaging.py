@@ -26,8 +26,9 @@ def averaged_with_start(
 
     Where a network was trained on from good weights, those between the two often keep what the first were good at and what
     the training has added. Rows of the last layer for classes that `start` does not know stay as they were trained.
-    Statistics of BatchNorm cannot be averaged; they are computed anew, in one pass over the training images as they are
-    augmented. It depends on the weights and the seed alone, not on how the training went.
+    Statistics of BatchNorm cannot be averaged; they are computed anew, in one pass over the training images as they are,
+    without augmentation, as these are nearer to what will be looked at. It depends on the weights and the seed alone, not on
+    how the training went.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def averaged_with_start(
     parameters : mapping
         Of a `CNNClassifier`; ``start_share`` is the share of the starting weights.
     seed : int
-        Of the order of the images and their augmentation.
+        Of the order of the images.
 
     Returns
     -------
@@ -70,5 +71,6 @@ def _measure_anew(network: Network, images: DeviceImages, parameters: Mapping[st
     device = images.images.device
     generator = torch.Generator(device).manual_seed(seed)
     batches = DeviceBatches(images, parameters["batch_size"], generator=generator)
-    update_bn(batches, trained_module(parameters, network, generator).to(device))
+    plain = {**parameters, "augmentation": None, "balance_augmentation": None}
+    update_bn(batches, trained_module(plain, network, generator).to(device))
     network.module.cpu().eval()
