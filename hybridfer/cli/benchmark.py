@@ -120,8 +120,8 @@ def benchmark(
 ) -> None:
     """Train or load CNNs, embed DATA, tune heads on validation, score test once, and compare with softmax.
 
-    DATA is a file, folder or archive of images, or faces for drawn ones. Started again after an interruption, it re-uses
-    whatever was finished.
+    DATA is a file, folder or archive of images, or faces for drawn ones (faces:300 for so many). Started again after an
+    interruption, it re-uses whatever was finished.
     """
     from ..evaluation.benchmark import PIPELINES, run_benchmark
     from ..evaluation.environment import public_command
