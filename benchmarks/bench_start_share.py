@@ -1,6 +1,6 @@
 """How much of its start a network that was trained on should keep: accuracy at each share of its weights.
 
-    python benchmarks/bench_start_share.py fer2013.zip --weights compact-robust --start compact-distilled
+    python benchmarks/bench_start_share.py fer2013.zip --weights compact --start compact-distilled
 
 The weights' own average with their start is undone first, so that files in the wheel will do. For each share the weights are
 averaged as `hybridfer.training.averaging.averaged_with_start` does it at the end of a training, and asked about the

@@ -64,7 +64,7 @@ def _others(report: AuditReport) -> Iterator[str]:
     if report.unlabelled:
         unlabelled = _are(report.unlabelled, "image")
         yield f"{unlabelled} without a label, of no use for training or scoring."
-    if report.unlabelled == report.n_images:
+    if not report.has_labels:
         return
     missing = [name for name, count in zip(report.classes, report.counts.get("train", ()), strict=False) if not count]
     if missing:

@@ -149,6 +149,11 @@ class AuditReport:
     blank_names: tuple[str, ...] = ()
     format_version: int = FORMAT_VERSION
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether any image has a label."""
+        return self.unlabelled != self.n_images
+
     def to_json(self) -> str:
         """Write the audit as JSON that `from_json` reads."""
         values = json_layout.plain(self)

@@ -64,10 +64,11 @@ def train(
     precision: str | None,
     **options: Any,
 ) -> None:
-    """Train a CNN on DATA, a file, folder or archive of images, and write its weights.
+    """Train a CNN on DATA and write its weights.
 
-    Give the network's name, to train it as its shipped recipe says, or a recipe: --network or -f.
-    The validation split is watched (carved from train where DATA has none); the test split is not looked at.
+    DATA is a file, folder or archive of images, or faces for drawn ones (faces:300 for so many). Give the network's name, to
+    train it as its shipped recipe says, or a recipe: --network or -f. The validation split is watched (carved from train
+    where DATA has none); the test split is not looked at.
     A checkpoint stands beside the output until the training is done.
     """
     from ..datasets import read_dataset

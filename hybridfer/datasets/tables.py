@@ -107,9 +107,9 @@ def read_table(stream: BinaryIO, name: str) -> Records:
     header = read_header(first)
     if header is None or header.is_strange:
         missing = "emotion" if header else "pixels"
-        words = [_bare(cell) for cell in first[:200].decode("utf-8", "replace").split(",")]
-        # names of columns begin with a letter, rows of pixels with a number
-        told = f"its first line has {', '.join(words)!r}" if words[0][:1].isalpha() else "its first line is no header"
+        words = [_bare(cell) for cell in first[:200].decode("utf-8-sig", "replace").split(",")]
+        # rows of pixels begin with a number
+        told = "its first line is no header" if words[0][:1].isdigit() else f"its first line has {', '.join(words)!r}"
         raise DatasetError(f"{name} has no column {missing!r}; {told}. Expected a first line of emotion,pixels[,Usage].")
     rows = _Rows()
     for line, cells in _lines(stream, name, rows.problems):

@@ -36,11 +36,10 @@ def render_audit(report: AuditReport, width: int | None = None, colour: bool | N
     width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST) if width is None else width
     paint = paint_with(colour)
     images, classes = _count(report.n_images, "image"), _count(len(report.classes), "class", "classes")
-    labelled = report.unlabelled != report.n_images
-    told = f"{images} of {classes}" if labelled else f"{images} without labels"
+    told = f"{images} of {classes}" if report.has_labels else f"{images} without labels"
     blocks = [
         [paint(f"{report.source}: {told}", bold=True)],
-        _counts(report, paint) if labelled else [],
+        _counts(report, paint) if report.has_labels else [],
         _findings(report, paint),
         _others(report),
         [paint(line, dim=True) for line in _about_near(report.near, width)],
@@ -84,7 +83,7 @@ def _others(report: AuditReport) -> list[str]:
         f"blank images      {report.blanks:,}",
         *_first(report.blank_names, report.blanks),
         f"without a label   {report.unlabelled:,}",
-        *([f"train imbalance   {report.imbalance:.1f} : 1"] if report.unlabelled != report.n_images else []),
+        *([f"train imbalance   {report.imbalance:.1f} : 1"] if report.has_labels else []),
         f"files of no use   {len(report.unreadable):,}",
         *_first(report.unreadable, len(report.unreadable)),
     ]

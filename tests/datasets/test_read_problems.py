@@ -376,9 +376,9 @@ def test_a_csv_in_a_zip_that_is_damaged_is_told_by_its_line(faces, csv_of, pack,
 
 @pytest.mark.parametrize(
     ("first", "told"),
-    [("0,28 46 43 17,Training", "its first line is no header"), ("label,image", "its first line has 'label, image'")],
+    [("0,28 46 43 17,Training", "its first line is no header"), ("\ufefflabel,_", "its first line has 'label, _'")],
 )
 def test_a_csv_without_a_header_is_told_so_without_its_pixels(tmp_path, first, told):
-    (tmp_path / "faces.csv").write_text(f"{first}\n{first}\n")
+    (tmp_path / "faces.csv").write_text(f"{first}\n{first}\n", encoding="utf-8")
     with pytest.raises(DatasetError, match=rf"no column 'pixels'; {told}\. Expected a first line of emotion,pixels"):
         read_dataset(tmp_path / "faces.csv")
