@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import click
 
 from .options import json_option
+
+# columns where standard output is no terminal: a recipe a line, for grep
+_UNBROKEN = 10_000
 
 
 @click.command(epilog="\b\nExample:\n  hybridfer recipes")
@@ -22,8 +26,8 @@ def recipes(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(described, indent=2))
         return
-    for title, listed in (("Feature recipes (-f):", "features"), ("\nPipeline recipes (-p):", "pipelines")):
-        click.echo(title)
-        width = max(map(len, described[listed]))
-        for name, description in described[listed].items():
-            click.echo(f"  {name:<{width}}  {description}")
+    formatter = click.HelpFormatter(width=shutil.get_terminal_size((_UNBROKEN, 24)).columns)
+    for title, listed in (("Feature recipes (-f)", "features"), ("Pipeline recipes (-p)", "pipelines")):
+        with formatter.section(title):
+            formatter.write_dl(list(described[listed].items()))
+    click.echo(formatter.getvalue().strip())

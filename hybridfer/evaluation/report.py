@@ -16,6 +16,7 @@ from hybridfer.errors import HybridferError
 from hybridfer.evaluation.chosen import ChosenHead
 from hybridfer.evaluation.environment import Environment
 from hybridfer.evaluation.feature_run import FeatureRun
+from hybridfer.evaluation.few_images import find_few_images
 from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.leaks import find_leaks
 from hybridfer.evaluation.missing_classes import find_missing_classes
@@ -135,8 +136,8 @@ class BenchmarkReport:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A warning for each part of the images that has none of some classes."""
-        return find_missing_classes(self.dataset, self.rows)
+        """A warning where few test images decide, and for each part of the images that has none of some classes."""
+        return (*find_few_images(self.rows), *find_missing_classes(self.dataset, self.rows))
 
     def rows_of(self, feature: str) -> tuple[Row, ...]:
         """Give the rows of one feature recipe: softmax first, then the heads, the best on the twin-free part first."""

@@ -85,7 +85,11 @@ def warnings(runs: SeveralRuns) -> tuple[str, ...]:
 
     The leaks stand in the verdict.
     """
-    own = [f"{name}: {told}" for name, report in zip(runs.names, runs.reports, strict=True) for told in report.warnings]
+    named: dict[str, list[str]] = {}
+    for name, report in zip(runs.names, runs.reports, strict=True):
+        for told in report.warnings:
+            named.setdefault(told, []).append(name)
+    own = [f"{wording.listed(names)}: {told}" for told, names in named.items()]
     apart = [told for cnn in runs.cnns for told in (cnn.apart, *cnn.remarks) if told]
     alone = ["No two runs are comparable: each mean is of one run."] if _all_alone(runs.rows) else []
     return (*own, *apart, *_test_images(runs.cnns), *alone, *_versions(runs))

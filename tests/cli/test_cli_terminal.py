@@ -31,6 +31,15 @@ def test_a_terminal_gets_a_bar_with_stage_rate_and_time_left_and_a_pipe_gets_non
     assert "images/s" not in piped.stderr
 
 
+def test_recipes_fit_the_terminal_and_are_a_line_each_in_a_pipe():
+    whole = plain("recipes", COLUMNS="").stdout.splitlines()
+    narrow = plain("recipes", COLUMNS="60").stdout.splitlines()
+    assert max(map(len, narrow)) <= 60
+    assert "".join("".join(narrow).split()) == "".join("".join(whole).split())
+    (line,) = [line for line in whole if line.lstrip().startswith("compact-views ")]
+    assert line.endswith("a little more accuracy")
+
+
 def test_details_come_with_times_and_errors_with_where_they_were_raised():
     terse = plain("extract", "nowhere.zip", "-f", "tiny")
     assert terse.returncode == 1

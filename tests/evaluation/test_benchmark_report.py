@@ -169,13 +169,14 @@ def test_dropped_twins_that_loaded_weights_have_seen_are_told_with_the_way_out(r
     assert leak.endswith("Train it without them, or leave the twins in train.")
 
 
-def test_missing_classes_are_warned_of_in_the_json_and_are_no_part_of_the_verdict(report):
+def test_few_images_and_missing_classes_are_warned_of_in_the_json_and_are_no_part_of_the_verdict(report):
     counts = {**report.dataset.counts, "validation": (20, 0, 20)}
     lacking = dataclasses.replace(report, dataset=dataclasses.replace(report.dataset, counts=counts))
-    (warning,) = lacking.warnings
-    assert warning.startswith("Validation has no image of sad")
+    few, missing = lacking.warnings
+    assert few.startswith("Only ")
+    assert missing.startswith("Validation has no image of sad")
     values = json.loads(lacking.to_json())
-    assert values["warnings"] == [warning]
+    assert values["warnings"] == [few, missing]
     assert values["verdict"] == report.verdict
     assert BenchmarkReport.from_json(lacking.to_json()) == lacking
 
