@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hybridfer import phrases
 from hybridfer.audit.report import AuditReport
 
 #: Train images of the largest class over those of the smallest, from which accuracy hides what a small class suffers.
@@ -80,7 +81,7 @@ def _others(report: AuditReport) -> Iterator[str]:
 
 def _are(count: int, noun: str, plural: str = "") -> str:
     """Write a count and its noun behind "there is" or "there are"."""
-    return f"There is 1 {noun}" if count == 1 else f"There are {count:,} {plural or noun + 's'}"
+    return f"There {'is' if count == 1 else 'are'} {phrases.count(count, noun, plural)}"
 
 
 def _either(words: list[str]) -> str:

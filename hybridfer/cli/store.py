@@ -67,7 +67,7 @@ def merge(store: Path, others: tuple[Path, ...]) -> None:
 @_STORE
 def compact(store: Path) -> None:
     """Join many small shards into few large ones."""
-    from ..evaluation.wording import count
+    from ..phrases import count
     from ..store import FeatureStore
 
     removed = FeatureStore(store).compact()

@@ -74,8 +74,8 @@ def train(
     from ..datasets import read_dataset
     from ..errors import WeightsError
     from ..evaluation.splits import trained_and_watched
-    from ..evaluation.wording import count
     from ..networks import choose_device, choose_precision, find_architecture, save_network
+    from ..phrases import count
     from ..recipes import load_recipe
     from ..training import check_training, train_network
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hybridfer import phrases
 from hybridfer.datasets.splits import carved
 from hybridfer.digest import image_digests
 from hybridfer.errors import DatasetError
@@ -282,8 +283,6 @@ class Dataset:
         lines = [f"{self.source}: {len(self)} {kind} images of {height}x{width}, {len(self.classes)} classes"]
         lines += [f"{first:<10} " + " ".join(f"{cell:>8}" for cell in cells) for first, *cells in rows]
         if self.problems:
-            several = (
-                "1 problem: what it names" if len(self.problems) == 1 else f"{len(self.problems)} problems: what they name"
-            )
-            lines.append(f"{several} was left out")
+            named = "what it names" if len(self.problems) == 1 else "what they name"
+            lines.append(f"{phrases.count(len(self.problems), 'problem')}: {named} was left out")
         return "\n".join(lines)

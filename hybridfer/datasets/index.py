@@ -11,6 +11,7 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer import phrases
 from hybridfer.datasets.dataset import Dataset, Problem
 from hybridfer.datasets.decode import Decoded, Format, Pixels
 from hybridfer.errors import DatasetError
@@ -175,9 +176,7 @@ class DatasetIndex:
 
     def _several_sizes(self, odd: Counter[tuple[int, int]], usual: int) -> DatasetError:
         sizes = (Counter({self.image_size: usual}) + odd).most_common()
-        told = ", ".join(
-            f"{height}x{width} ({count} {'image' if count == 1 else 'images'})" for (height, width), count in sizes[:5]
-        )
+        told = ", ".join(f"{height}x{width} ({phrases.count(n, 'image')})" for (height, width), n in sizes[:5])
         more = f" and {len(sizes) - 5} more" if len(sizes) > 5 else ""
         return DatasetError(
             f"{self.source} holds images of several sizes: {told}{more}. "

@@ -5,19 +5,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.rows import Row, count_comparisons
 from hybridfer.evaluation.significance import ALPHA, wilson_interval
 
-#: Test images below which it is warned: with as many, the 95 % interval of an accuracy near one half is 3 points to each side.
+#: Test images below which it is warned; with as many, an accuracy near one half is known to 3 points to each side.
 ENOUGH = 1000
 
 
 def find_few_images(rows: Iterable[Row]) -> tuple[str, ...]:
     """Word a warning where few images decide: how vague accuracies are, and the lead below which no test can be won.
 
-    Of images that only one of two classifiers gets right, McNemar's exact test takes each for the toss of a fair coin. The
-    least lead that can win it is that of a classifier which wins every toss; more images on which the two differ ask for more.
+    To McNemar's exact test each image that only one of two classifiers gets right is the toss of a fair coin. The least
+    lead that can pass it is that of a classifier which wins every toss; where both win some, it takes more.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def find_few_images(rows: Iterable[Row]) -> tuple[str, ...]:
     if n >= ENOUGH:
         return ()
     low, high = wilson_interval(n // 2, n)
-    told = f"Only {wording.count(n, 'test image')} decide{'s' if n == 1 else ''}: an accuracy near 50 % would have "
+    told = f"Only {phrases.count(n, 'test image')} decide{'s' if n == 1 else ''}: an accuracy near 50 % would have "
     told += f"the 95 % interval {wording.interval((low, high))}"
     if tests := count_comparisons(rows):
         told += f", and {_least_lead(n, tests)} can be told from chance"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hybridfer.evaluation import wording
+from hybridfer import phrases
 from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.summary import DatasetSummary
 
@@ -39,7 +39,7 @@ def find_missing_classes(dataset: DatasetSummary, rows: Iterable[Row] = ()) -> t
         warnings.append(_about_macro_f1("The twin-free part of the test split", in_twin_free, dataset, also=in_test))
     if in_validation:
         warnings.append(
-            f"Validation has no image of {wording.listed(in_validation)}: "
+            f"Validation has no image of {phrases.listed(in_validation)}: "
             "parameters and temperatures of the heads were chosen without regard to it."
         )
     return tuple(warnings)
@@ -61,6 +61,6 @@ def _about_macro_f1(part: str, missing: list[str], dataset: DatasetSummary, also
     n = len(dataset.classes)
     left = n - len({*missing, *also})
     return (
-        f"{part} has no image of {wording.listed(missing)}: macro-F1 is the mean over the {left} of {n} classes that occur "
+        f"{part} has no image of {phrases.listed(missing)}: macro-F1 is the mean over the {left} of {n} classes that occur "
         "in it, and is not comparable with one over all of them."
     )

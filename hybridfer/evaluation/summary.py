@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfer.evaluation.splits import Splits
-from hybridfer.evaluation.wording import listed
+from hybridfer.phrases import listed
 from hybridfer.recipes import FeatureRecipe
 
 SEARCH_WORDS = {

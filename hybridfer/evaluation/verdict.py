@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.comparisons import SoftmaxComparison
 from hybridfer.evaluation.rows import Row, best_row
@@ -46,7 +47,7 @@ def verdict(rows: Sequence[Row]) -> str:
     if worse:
         sentences.append(_losers(worse[::-1]))
     if alone:
-        sentences.append(f"The heads on {wording.listed(alone)} have no softmax of their own.")
+        sentences.append(f"The heads on {phrases.listed(alone)} have no softmax of their own.")
     return " ".join(sentences)
 
 
@@ -74,7 +75,7 @@ def _winners(better: list[tuple[Row, SoftmaxComparison]], part: str) -> str:
         f"(McNemar {wording.p_equation(comparison.p_holm)} after Holm's correction)."
     )
     if len(better) > 1:
-        others = wording.listed([_short(*pair) for pair in better[1:]])
+        others = phrases.listed([_short(*pair) for pair in better[1:]])
         sentence += f" So {'does' if len(better) == 2 else 'do'} {others}."
     return sentence
 
@@ -94,7 +95,7 @@ def _losers(worse: list[tuple[Row, SoftmaxComparison]]) -> str:
         row, comparison = worse[0]
         gap, p = wording.gap(comparison.points), wording.p_equation(comparison.p_holm)
         return f"{row.name} is worse than its softmax by {gap} ({p})."
-    return f"Worse than their softmax: {wording.listed([_short(*pair) for pair in worse])}."
+    return f"Worse than their softmax: {phrases.listed([_short(*pair) for pair in worse])}."
 
 
 def _short(row: Row, comparison: SoftmaxComparison) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hybridfer import phrases
 from hybridfer.evaluation.significance import ALPHA, Interval
 
 # of a p-value; a double has no more that count
@@ -130,28 +131,6 @@ def fine_seconds(duration: float) -> str:
     return np.format_float_positional(duration, 2, fractional=False, trim="0") if duration < 1 else seconds(duration)
 
 
-def listed(parts: Sequence[str]) -> str:
-    """Join words with commas and an "and".
-
-    Examples
-    --------
-    >>> listed(["fear"]), listed(["fear", "sad", "happy"])
-    ('fear', 'fear, sad and happy')
-    """
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def count(number: int, noun: str) -> str:
-    """Write a count with its noun.
-
-    Examples
-    --------
-    >>> count(1, "image"), count(3589, "image")
-    ('1 image', '3,589 images')
-    """
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def unknown_past(untold: Sequence[str]) -> str:
     """Name what weights come from that does not say which images it was trained on.
 
@@ -160,4 +139,4 @@ def unknown_past(untold: Sequence[str]) -> str:
     >>> unknown_past(["the member tiny"]), unknown_past(["the start a", "the teacher b"])
     ('what the member tiny was trained on is unknown', 'what the start a and the teacher b were trained on is unknown')
     """
-    return f"what {listed(untold)} {'was' if len(untold) == 1 else 'were'} trained on is unknown"
+    return f"what {phrases.listed(untold)} {'was' if len(untold) == 1 else 'were'} trained on is unknown"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.calibration import ReliabilityBin
 from hybridfer.evaluation.feature_run import Epoch
@@ -22,7 +23,7 @@ def accuracies(rows: Sequence[Row]) -> str:
     ranked = sorted(rows, key=lambda row: decisive(row).accuracy, reverse=True)
     best, worst = decisive(ranked[0]), decisive(ranked[-1])
     text = (
-        f"Dots with intervals for {wording.count(len(rows), 'row')}. Highest: {ranked[0].name}, "
+        f"Dots with intervals for {phrases.count(len(rows), 'row')}. Highest: {ranked[0].name}, "
         f"{wording.percent(best.accuracy)} % {wording.interval(best.accuracy_interval)}."
     )
     if len(ranked) > 1:
@@ -107,7 +108,7 @@ def reliability(bins: Mapping[str, Sequence[ReliabilityBin]]) -> str:
     for label, members in bins.items():
         largest = max(members, key=lambda one: one.n)
         told.append(
-            f"{label}: the fullest bin holds {wording.count(largest.n, 'image')} of mean confidence "
+            f"{label}: the fullest bin holds {phrases.count(largest.n, 'image')} of mean confidence "
             f"{_percent(largest.confidence)}, of which {_percent(largest.accuracy)} are right"
         )
     return f"Accuracy against confidence. {'; '.join(told)}."
@@ -138,13 +139,13 @@ def training(history: Sequence[Epoch], quantity: str, restored_epoch: int | None
         if values:
             told.append(f"{label} from {values[0]:{form}} to {values[-1]:{form}}".replace("%", " %"))
     restored = "" if restored_epoch is None else f" The weights of epoch {restored_epoch} were kept."
-    return f"{wording.count(len(history), 'epoch')}: {', '.join(told)}.{restored}"
+    return f"{phrases.count(len(history), 'epoch')}: {', '.join(told)}.{restored}"
 
 
 def projection(points: NDArray, labels: NDArray, classes: Sequence[str]) -> str:
     """The two classes whose middles lie farthest apart, and the two that lie closest."""
     present = np.unique(labels)
-    text = f"Scatter of {wording.count(len(points), 'dot')} in {wording.count(len(present), 'colour')}."
+    text = f"Scatter of {phrases.count(len(points), 'dot')} in {phrases.count(len(present), 'colour')}."
     if len(present) < 3:
         return text
     middles = np.array([points[labels == i].mean(axis=0) for i in present])

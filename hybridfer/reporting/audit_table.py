@@ -6,6 +6,7 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 
+from hybridfer import phrases
 from hybridfer.audit.advice import advice
 from hybridfer.audit.report import AuditReport, NearDuplicates
 from hybridfer.reporting.paint import Paint, paint_with
@@ -35,7 +36,7 @@ def render_audit(report: AuditReport, width: int | None = None, colour: bool | N
     """
     width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST) if width is None else width
     paint = paint_with(colour)
-    images, classes = _count(report.n_images, "image"), _count(len(report.classes), "class", "classes")
+    images, classes = phrases.count(report.n_images, "image"), phrases.count(len(report.classes), "class", "classes")
     told = f"{images} of {classes}" if report.has_labels else f"{images} without labels"
     blocks = [
         [paint(f"{report.source}: {told}", bold=True)],
@@ -99,7 +100,7 @@ def _about_near(near: NearDuplicates | None, width: int) -> list[str]:
     """How near-duplicates were found."""
     if near is None:
         return ["Near-duplicates were not looked for."]
-    compared, close = _count(near.candidates, "comparison"), _count(near.pairs, "pair")
+    compared, close = phrases.count(near.candidates, "comparison"), phrases.count(near.pairs, "pair")
     text = f"near-duplicates: {near.method}. {compared} of hashes, {close} within reach."
     return textwrap.wrap(text, width, break_on_hyphens=False)
 
@@ -126,8 +127,3 @@ def _aligned(headings: Sequence[str], rows: Sequence[Sequence[str]], paint: Pain
         for row in [headings, *rows]
     ]
     return [paint(lines[0].rstrip(), dim=True), *lines[1:]]
-
-
-def _count(count: int, noun: str, plural: str = "") -> str:
-    """Write how many there are of something."""
-    return f"1 {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"

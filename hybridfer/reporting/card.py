@@ -14,8 +14,8 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from hybridfer import phrases
 from hybridfer.errors import WeightsError
-from hybridfer.evaluation import wording
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.networks import Network, Preprocessing, builtin_weights
 from hybridfer.networks.loading import SHIPPED
@@ -163,14 +163,14 @@ def _facts(file: DescribedFile) -> str:
 
 def _formats(file: DescribedFile) -> str:
     """The formats of its weights, by safetensors' own names where they have no better one."""
-    return wording.listed([_FORMATS.get(name, escape(name)) for name in file.formats])
+    return phrases.listed([_FORMATS.get(name, escape(name)) for name in file.formats])
 
 
 def _parameters(network: Network) -> str:
     """How many parameters a network has, and how many of them can be trained where some are frozen."""
     total = sum(parameter.numel() for parameter in network.module.parameters())
     frozen = "" if total == network.parameters else f", of which {network.parameters:,} are not frozen"
-    return f"{wording.count(total, 'parameter')}{frozen}"
+    return f"{phrases.count(total, 'parameter')}{frozen}"
 
 
 def _input(preprocessing: Preprocessing) -> str:

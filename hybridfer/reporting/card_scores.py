@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.feature_run import FeatureRun
 from hybridfer.evaluation.metrics import Scores
@@ -130,7 +131,7 @@ def _seen(run: FeatureRun) -> str:
     told = "none of the test images"
     if run.leak.images:
         others = f"{run.leak.twin_free:,} of them no twins" if run.leak.twin_free else "all of them twins"
-        told = f"{wording.count(run.leak.images, 'test image')}, {others}"
+        told = f"{phrases.count(run.leak.images, 'test image')}, {others}"
     if not run.leak.untold:
         return f"The weights have seen {told}."
     past = escape(wording.unknown_past(run.leak.untold))
@@ -194,7 +195,7 @@ def _failures(row: Row, measured: BenchmarkReport, network: Network) -> str:
         for place, (count, true, taken) in enumerate(mistaken[:_CONFUSIONS])
     ]
     part = ", without twins" if row.twins is not None and row.twin_free is not None else ""
-    largest = f"The largest confusions{part}: {wording.listed(told)}."
+    largest = f"The largest confusions{part}: {phrases.listed(told)}."
     return f"{largest}\n\n{_least_found(scores, names, measured, network)}"
 
 
@@ -218,7 +219,7 @@ def _learnt_from(name: str, measured: BenchmarkReport, network: Network) -> str:
     """How many images of a class there were to learn from: of the training itself, or else of the report's train split."""
     own = class_counts(network, "train_counts")
     if name in own:
-        return f"The network was trained on {wording.count(own[name], 'image')} of it, of {sum(own.values()):,} in all."
+        return f"The network was trained on {phrases.count(own[name], 'image')} of it, of {sum(own.values()):,} in all."
     dataset = measured.dataset
     counts = dict(zip(dataset.classes, dataset.counts.get("train", ()), strict=False))
     told = "The weights file does not say how many images of it there were in training"

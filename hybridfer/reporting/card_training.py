@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hybridfer import __version__
+from hybridfer import __version__, phrases
 from hybridfer.errors import RecipeError
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.feature_run import Epoch, find_restored_epoch, read_counts, read_history
@@ -70,12 +70,12 @@ def _images(network: Network) -> dict[str, str]:
     if network.untold:
         shared += f", and more: {escape(wording.unknown_past(network.untold))}"
     if network.watched is None:
-        seen = wording.count(len(network.trained_on), "different image")
+        seen = phrases.count(len(network.trained_on), "different image")
         return {"trained on, or watched": f"{seen}{shared}; {_UNKNOWN} which were only watched{_copies(network)}"}
-    learnt = wording.count(len(np.setdiff1d(network.trained_on, network.watched)), "different image")
+    learnt = phrases.count(len(np.setdiff1d(network.trained_on, network.watched)), "different image")
     facts = {"trained on": f"{learnt}{shared}{_copies(network)}"}
     if len(network.watched):
-        watched = wording.count(len(network.watched), "different image")
+        watched = phrases.count(len(network.watched), "different image")
         facts["only watched"] = f"{watched}{shared}, kept out of the training for validation; {_decided(network)}"
     return facts
 
@@ -133,7 +133,7 @@ def _decided(network: Network) -> str:
     training, temperature = network.training, fitted_temperature(network)
     decided = decided_on_validation(training)
     decided += [f"the temperature that the logits are divided by, {temperature}"] if temperature else []
-    return f"they decided {wording.listed(decided)}" if decided else "the training decided nothing by them"
+    return f"they decided {phrases.listed(decided)}" if decided else "the training decided nothing by them"
 
 
 def _ancestors(network: Network) -> dict[str, str]:
@@ -169,7 +169,7 @@ def _course(network: Network) -> str:
     history, training = read_history(network.history), network.training
     if not history:
         return _UNKNOWN
-    told = wording.count(len(history), "epoch")
+    told = phrases.count(len(history), "epoch")
     most = training.get("max_epochs")
     told += f" of at most {most:,}" if isinstance(most, int) and most != len(history) else ""
     kept = find_restored_epoch(history, training)

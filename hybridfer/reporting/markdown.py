@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.metrics import Scores
 from hybridfer.evaluation.published import compare_published
@@ -84,7 +85,7 @@ def _tables(report: BenchmarkReport) -> str:
     parts = [
         "### The whole test split: what others publish",
         _whole_table(report),
-        f"Here the {wording.count(twins, 'twin')} {'counts' if twins == 1 else 'count'} too.",
+        f"Here the {phrases.count(twins, 'twin')} {'counts' if twins == 1 else 'count'} too.",
     ]
     if twins < report.dataset.n_test:
         parts = ["### Without twins: what decides", _decisive_table(report), _reading_aid(report), *parts]
@@ -199,7 +200,7 @@ def _parameters(rows: Sequence[Row]) -> str:
     ]
     if not lines:
         return ""
-    ends = [f"- {escape(f'{row.name}: {wording.listed(row.grid_remarks)}')}" for row in rows if row.grid_remarks]
+    ends = [f"- {escape(f'{row.name}: {phrases.listed(row.grid_remarks)}')}" for row in rows if row.grid_remarks]
     texts = [table(["CNN", "pipeline", "parameters", "accuracy on validation"], 3, lines)]
     if ends:
         texts.append("A wider grid may do better where the choice is at an end of it:\n\n" + "\n".join(ends))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.comparisons import SoftmaxComparison
 from hybridfer.evaluation.metrics import ClassScores
@@ -159,19 +160,19 @@ def images(report: BenchmarkReport) -> str:
         f"{escape(dataset.source)}, {shape} pixels. Test: {escape(dataset.test_split)}. "
         f"Validation: {escape(dataset.validation_origin)}.",
         table(header, 1, lines),
-        f"Twins: {wording.count(dataset.twins, 'test image')} with the pixels of an image in train "
+        f"Twins: {phrases.count(dataset.twins, 'test image')} with the pixels of an image in train "
         f"({dataset.twins_in_train:,}) or validation ({dataset.twins_in_validation:,}).",
     ]
     if dataset.dropped_twins is not None:
         texts.append(
             f"Dropped from train and validation, as their pixels are in the test split too: "
-            f"{wording.count(dataset.dropped_twins, 'image')}."
+            f"{phrases.count(dataset.dropped_twins, 'image')}."
         )
     if dataset.problems:
         shown = [f"- {escape(problem)}" for problem in dataset.problems[:_SHOWN_PROBLEMS]]
         if len(dataset.problems) > _SHOWN_PROBLEMS:
             shown.append(f"- and {len(dataset.problems) - _SHOWN_PROBLEMS:,} more, listed in report.json")
-        texts.append(f"Skipped: {wording.count(len(dataset.problems), 'image')}.\n\n" + "\n".join(shown))
+        texts.append(f"Skipped: {phrases.count(len(dataset.problems), 'image')}.\n\n" + "\n".join(shown))
     return "\n\n".join(texts)
 
 
@@ -188,7 +189,7 @@ def audit(report: BenchmarkReport) -> str:
         if kind is not None
     ]
     texts = [
-        f"{wording.count(found.n_images, 'image')} as they were read, before splits were carved. Copies beyond the first of "
+        f"{phrases.count(found.n_images, 'image')} as they were read, before splits were carved. Copies beyond the first of "
         f"each: {found.exact.redundant:,}. Blank: {found.blanks:,}. Unreadable: {len(found.unreadable):,}. Without a label: "
         f"{found.unlabelled:,}. The largest class of train has {found.imbalance:.1f} times as many images as the smallest.",
         table(header, 1, rows),
@@ -223,7 +224,7 @@ def _computed(run: FeatureRun) -> str:
 
 def _training(run: FeatureRun) -> str:
     """For how long a CNN was trained, and from which seed."""
-    told = "an unknown number of epochs" if run.epochs is None else wording.count(run.epochs, "epoch")
+    told = "an unknown number of epochs" if run.epochs is None else phrases.count(run.epochs, "epoch")
     if run.max_epochs is not None and run.max_epochs != run.epochs:
         told += f" of at most {run.max_epochs:,}"
     if run.restored_epoch is not None and run.restored_epoch != run.epochs:
@@ -244,7 +245,7 @@ def time(report: BenchmarkReport) -> str:
         name = escape(run.recipe)
         if run.train_seconds is not None:
             stages.append([f"train {name}", wording.seconds(run.train_seconds), NONE])
-        told = f"extract with {name}, {wording.count(run.forward_passes, 'image')} through the CNN"
+        told = f"extract with {name}, {phrases.count(run.forward_passes, 'image')} through the CNN"
         stages.append([told, wording.seconds(run.extract_seconds), _rate(run.images_per_second)])
     heads = [row for row in ordered_rows(report) if not row.is_softmax]
     header = ("CNN", "pipeline", "search s", "fit s", "predict s", "images/s")

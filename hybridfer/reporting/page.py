@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from hybridfer.evaluation import wording
+from hybridfer import phrases
 from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.files import write_aside
@@ -161,8 +161,8 @@ def _byline(report: BenchmarkReport) -> str:
     """What was compared on what, in numbers."""
     heads = sum(not row.is_softmax for row in report.rows)
     text = (
-        f"{wording.count(heads, 'head')} (classifiers fitted on the features of a CNN) beside the softmax of "
-        f"{wording.count(len(report.features), 'CNN')}, scored on {wording.count(report.dataset.n_test, 'test image')} "
+        f"{phrases.count(heads, 'head')} (classifiers fitted on the features of a CNN) beside the softmax of "
+        f"{phrases.count(len(report.features), 'CNN')}, scored on {phrases.count(report.dataset.n_test, 'test image')} "
         f"({report.dataset.test_split})."
     )
     return f"{text} {about_twins(report)}".strip()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from hybridfer import phrases
 from hybridfer.audit.report import AuditReport, Duplicates, NearDuplicates
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.chosen import ChosenHead
@@ -211,7 +212,7 @@ def parameter_table(report: BenchmarkReport) -> Table | None:
             Cell(row.feature),
             Cell(_chosen(row)),
             share(row.validation_accuracy),
-            Cell(wording.listed(row.grid_remarks) if row.grid_remarks else NONE),
+            Cell(phrases.listed(row.grid_remarks) if row.grid_remarks else NONE),
         )
         for row in report.rows
         if not row.is_softmax

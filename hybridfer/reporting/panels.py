@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.calibration import ReliabilityBin, reliability_bins, soften
 from hybridfer.evaluation.gallery import Gallery
@@ -254,7 +255,7 @@ def _training(shown: ShownRun) -> Iterator[Panel]:
         figure, ax = axes(height=2.4)
         figures.training_curves(ax, history, quantity, restored)
         if ax.lines:
-            caption = f"{shown.recipe}: {quantity} over {wording.count(len(history), 'epoch')}."
+            caption = f"{shown.recipe}: {quantity} over {phrases.count(len(history), 'epoch')}."
             if restored is not None:
                 caption += f" The dotted line marks epoch {restored}, whose weights were kept."
             alt = alt_texts.training(history, quantity, restored)
@@ -302,7 +303,7 @@ def _errors(shown: ShownRun, gallery: Gallery | None) -> Iterator[Panel]:
         figure, ax = axes(_SHEET, lines * side * figures.sheet_row_height(images) + 0.1)
         figures.image_sheet(ax, images, words, _ERROR_COLUMNS)
         caption = f"{row.name}: its most confident errors, with their true class, confidence and predicted class."
-        alt = f"{wording.count(len(images), 'test image')} that {row.name} got wrong."
+        alt = f"{phrases.count(len(images), 'test image')} that {row.name} got wrong."
         yield Panel(f"errors-{shown.recipe}-{row.pipeline}", FILES_ONLY, shown.recipe, caption, alt, figure)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from hybridfer import phrases
 from hybridfer.audit.report import AuditReport
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.gallery import ConfidentError, Gallery, GroupMember, ShownGroup
@@ -154,7 +155,7 @@ def _errors(source: PageSource) -> Iterator[Part]:
     for row in (row for shown in source.detailed for row in shown.sure_rows):
         errors = gallery.errors_of(row)
         if errors is not None and errors.shown:
-            text = f"The {len(errors.shown):,} most confident of {wording.count(errors.n_errors, 'error')}."
+            text = f"The {len(errors.shown):,} most confident of {phrases.count(errors.n_errors, 'error')}."
             yield Part(row.name, text=text, faces=tuple(_error_face(gallery, error) for error in errors.shown))
 
 
@@ -193,10 +194,10 @@ def _audit(source: PageSource) -> Iterator[Part]:
 def _audit_lines(audit: AuditReport) -> Iterator[str]:
     """The audit in sentences."""
     yield (
-        f"{wording.count(audit.n_images, 'image')} in {len(audit.classes):,} classes, {audit.unlabelled:,} without a label; "
+        f"{phrases.count(audit.n_images, 'image')} in {len(audit.classes):,} classes, {audit.unlabelled:,} without a label; "
         f"the largest class of train has {audit.imbalance:.1f} times the images of the smallest."
     )
-    yield f"{wording.count(audit.blanks, 'blank image')}, {wording.count(len(audit.unreadable), 'unreadable file')}."
+    yield f"{phrases.count(audit.blanks, 'blank image')}, {phrases.count(len(audit.unreadable), 'unreadable file')}."
     near = audit.near
     if near is None:
         yield "Near-duplicates were not looked for."

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from hybridfer.evaluation import wording
+from hybridfer import phrases
 from hybridfer.evaluation.published import PublishedComparison, compare_published
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.reporting.several_leads import corrected
@@ -117,7 +117,7 @@ class SeveralRuns:
             for leak in report.leaks:
                 leaking[leak].append(name)
         alike = len(self.reports)
-        return tuple(leak if len(names) == alike else f"{wording.listed(names)}: {leak}" for leak, names in leaking.items())
+        return tuple(leak if len(names) == alike else f"{phrases.listed(names)}: {leak}" for leak, names in leaking.items())
 
     def stands_out(self, row: RepeatedRow) -> bool:
         """Whether a row is marked as one that beats softmax: beyond chance, and where nothing has leaked."""

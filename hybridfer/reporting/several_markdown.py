@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.reporting.gfm import NONE, escape, fence, section, table
 from hybridfer.reporting.published_table import LEGEND, published_table
@@ -37,7 +38,7 @@ def comparison_markdown(runs: SeveralRuns) -> str:
     sources = dict.fromkeys(report.dataset.source for report in runs.reports)
     told = "\n".join(f"- {escape(warning)}" for warning in warnings(runs))
     sections = [
-        f"# Runs side by side: {escape(wording.listed(list(sources)))}",
+        f"# Runs side by side: {escape(phrases.listed(list(sources)))}",
         f"**{escape(verdict(runs))}**",
         f"Warnings:\n\n{told}" if told else "",
         section("Mean and deviation", _table(runs)),

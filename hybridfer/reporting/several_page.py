@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.files import write_aside
 from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value, word
@@ -85,12 +86,12 @@ def _document(runs: SeveralRuns, drawings: Mapping[str | None, Sequence[Drawing]
     commands = tuple((name, report.command) for name, report in zip(runs.names, runs.reports, strict=True))
     return Document(
         kicker="Runs side by side",
-        title=wording.listed(list(sources)),
+        title=phrases.listed(list(sources)),
         warnings=warnings(runs),
         # no line ends within an equation
         verdict=verdict(runs).replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"),
         byline=_byline(runs),
-        footer=f"Made from reports of hybridfer {wording.listed(list(versions))}. It loads nothing and sends nothing.",
+        footer=f"Made from reports of hybridfer {phrases.listed(list(versions))}. It loads nothing and sends nothing.",
         sections=(
             Section("table", "Mean and deviation", tuple(_comparisons(runs, drawings))),
             *_published(runs),
@@ -124,7 +125,7 @@ def _byline(runs: SeveralRuns) -> str:
     first = runs.reports[0].dataset
     if len({repeat.conditions["test images"] for cnn in runs.cnns for repeat in cnn.repeats}) > 1:
         return f"{len(runs.reports)} runs, scored on different test images."
-    text = f"{len(runs.reports)} runs, scored on the same {wording.count(first.n_test, 'test image')} ({first.test_split})"
+    text = f"{len(runs.reports)} runs, scored on the same {phrases.count(first.n_test, 'test image')} ({first.test_split})"
     left = first.n_test - first.twins
     return f"{text}, {left:,} of them without a twin in train or validation." if first.twins else f"{text}."
 

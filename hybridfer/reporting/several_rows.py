@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hybridfer.evaluation import wording
+from hybridfer import phrases
 from hybridfer.reporting.several_leads import Lead, lead_over_runs
 from hybridfer.reporting.several_repeats import Repeat, RunRow, partition, searched, told_differences
 from hybridfer.reporting.several_trainings import OverRuns
@@ -189,11 +189,11 @@ def _unlike(distinct: Sequence[RunRow]) -> list[RunRow]:
 def _told_unlike(name: str, unlike: Sequence[RunRow], distinct: Sequence[RunRow], names: Sequence[str]) -> str:
     """Say that heads of one name differ, so that none of them can be averaged, and what each is called."""
     told = (
-        f"{name} has the same weights and seed in {wording.listed([line.folder for line in unlike])} but other answers: "
+        f"{name} has the same weights and seed in {phrases.listed([line.folder for line in unlike])} but other answers: "
         "something differs that reports do not hold, such as the head's own recipe. "
     )
     others = [line.folder for line in distinct if line not in unlike]
     if others:
-        told += f"Which of them {wording.listed(others)} would repeat is not known. "
+        told += f"Which of them {phrases.listed(others)} would repeat is not known. "
     called = [f"{pipeline} is of {line.folder}" for pipeline, line in zip(names, distinct, strict=True)]
-    return f"{told}Nothing is averaged: {wording.listed(called)}."
+    return f"{told}Nothing is averaged: {phrases.listed(called)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
 from hybridfer.reporting.several_leads import Lead
@@ -45,7 +46,7 @@ def lead_and_deviation(lead: Lead) -> str:
 def trainings(row: RepeatedRow) -> str:
     """Write how many trainings of the CNN a row is of and, where these are fewer, in how many runs."""
     runs = len(row.folders)
-    return str(runs) if row.weights == runs else f"{row.weights} ({wording.count(runs, 'run')})"
+    return str(runs) if row.weights == runs else f"{row.weights} ({phrases.count(runs, 'run')})"
 
 
 def verdict(runs: SeveralRuns) -> str:
@@ -76,7 +77,7 @@ def _outcome(runs: SeveralRuns) -> str:
     worse = [pair for pair in compared if pair[1].is_worse]
     sentences = [_winners(better) if better else _no_winner(*compared[0], some_worse=bool(worse))]
     if worse:
-        sentences.append(f"Worse than their softmax: {wording.listed([_short(*pair) for pair in worse[::-1]])}.")
+        sentences.append(f"Worse than their softmax: {phrases.listed([_short(*pair) for pair in worse[::-1]])}.")
     return " ".join(sentences)
 
 
@@ -89,7 +90,7 @@ def warnings(runs: SeveralRuns) -> tuple[str, ...]:
     for name, report in zip(runs.names, runs.reports, strict=True):
         for told in report.warnings:
             named.setdefault(told, []).append(name)
-    own = [f"{wording.listed(names)}: {told}" for told, names in named.items()]
+    own = [f"{phrases.listed(names)}: {told}" for told, names in named.items()]
     apart = [told for cnn in runs.cnns for told in (cnn.apart, *cnn.remarks) if told]
     alone = ["No two runs are comparable: each mean is of one run."] if _all_alone(runs.rows) else []
     return (*own, *apart, *_test_images(runs.cnns), *alone, *_versions(runs))
@@ -117,7 +118,7 @@ def about_deviation(cnns: Sequence[RepeatedCNN]) -> str:
         )
     if shared:
         sentences.append(
-            f"The runs share the weights of {wording.listed(shared)}: their deviation (n - 1) is between seeds of the heads "
+            f"The runs share the weights of {phrases.listed(shared)}: their deviation (n - 1) is between seeds of the heads "
             "on these very weights, and holds nothing of the training of the CNN."
         )
     return " ".join(sentences)
@@ -180,7 +181,7 @@ def _winners(better: list[tuple[RepeatedRow, Lead]]) -> str:
     size = lead_and_deviation(lead).removeprefix("+")
     sentence = f"{row.name} beats its softmax by {size} points ({_evidence(lead)}; {wording.p_equation(lead.p_holm)})."
     if len(better) > 1:
-        others = wording.listed([_short(*pair) for pair in better[1:]])
+        others = phrases.listed([_short(*pair) for pair in better[1:]])
         sentence += f" So {'does' if len(better) == 2 else 'do'} {others}."
     return sentence
 
@@ -188,13 +189,13 @@ def _winners(better: list[tuple[RepeatedRow, Lead]]) -> str:
 def _evidence(lead: Lead) -> str:
     """How many runs and trainings a lead rests on, and in how many of them the head is ahead."""
     n_runs, n_trainings = len(lead.points.runs), len(lead.points.trainings)
-    told = wording.count(n_runs, "run")
+    told = phrases.count(n_runs, "run")
     if n_runs == 1:
         return told
     if n_trainings == 1:
         told += " of these very weights"
     elif n_trainings < n_runs:
-        told = f"{wording.count(n_trainings, 'training')} in {told}"
+        told = f"{phrases.count(n_trainings, 'training')} in {told}"
     return f"{told}, ahead in {'all' if lead.ahead == len(lead.points.repeated) else lead.ahead}"
 
 
@@ -217,7 +218,7 @@ def _test_images(cnns: Sequence[RepeatedCNN]) -> Iterator[str]:
     for cnn in cnns:
         scored[cnn.repeats[0].conditions["test images"]].append(cnn.name)
     if len(scored) > 1:
-        told = "; ".join(f"{wording.listed(names)} on {images}" for images, names in scored.items())
+        told = "; ".join(f"{phrases.listed(names)} on {images}" for images, names in scored.items())
         yield f"Not all were scored on the same test images, and cannot be compared with one another: {told}."
 
 

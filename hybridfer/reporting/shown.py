@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.leaks import at_least
 from hybridfer.evaluation.metrics import Scores
@@ -140,8 +141,8 @@ def part_in_words(report: BenchmarkReport) -> str:
     """Name the images that decide, with their number."""
     twins, n = report.dataset.twins, report.dataset.n_test
     if not 0 < twins < n:
-        return f"the test split ({wording.count(n, 'image')})"
-    return f"the twin-free part of the test split ({wording.count(n - twins, 'image')})"
+        return f"the test split ({phrases.count(n, 'image')})"
+    return f"the twin-free part of the test split ({phrases.count(n - twins, 'image')})"
 
 
 def _best(heads: list[Row]) -> Row | None:

@@ -7,7 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 
-from hybridfer.evaluation import wording
+from hybridfer import phrases
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
 from hybridfer.evaluation.rows import Row, best_row, count_comparisons
 from hybridfer.reporting.chosen_words import chosen_lines
@@ -155,7 +155,7 @@ def _about_twin_free(twins: int) -> str:
 
 def _about_twins(twins: int) -> str:
     """Why the whole split is not what decides."""
-    return f"with the {wording.count(twins, 'image')} whose pixels are in train or validation too: twins" if twins else ""
+    return f"with the {phrases.count(twins, 'image')} whose pixels are in train or validation too: twins" if twins else ""
 
 
 def _any_better(report: BenchmarkReport) -> bool:
@@ -179,7 +179,7 @@ def _audit_warning(report: BenchmarkReport) -> list[str]:
         (audit.exact.conflicting_labels, "group", "with conflicting labels"),
         (audit.blanks, "blank image", ""),
     ]
-    told = [f"{wording.count(n, noun)} {how}".rstrip() for n, noun, how in found if n]
+    told = [f"{phrases.count(n, noun)} {how}".rstrip() for n, noun, how in found if n]
     return [f"audit: {', '.join(told)}; see report.md"] if told else []
 
 

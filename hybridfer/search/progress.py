@@ -8,6 +8,7 @@ from typing import Self
 
 from tqdm.auto import tqdm
 
+from .. import phrases
 from .result import TrialRow
 
 log = logging.getLogger("hybridfer")
@@ -82,7 +83,7 @@ def describe_trial(row: TrialRow) -> str:
     parts = [f"trial {row.number} {row.state}"]
     if row.accuracy is not None:
         parts.append(f"validation {row.accuracy:.1%}")
-    parts.append(f"{row.epochs} epoch{'' if row.epochs == 1 else 's'}")
+    parts.append(phrases.count(row.epochs, "epoch"))
     if row.seconds is not None:
         parts.append(f"{row.seconds:.0f} s")
     told = ", ".join(f"{name}={written(value)}" for name, value in row.drawn.items())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hybridfer import phrases
 from hybridfer.store.key import StoreKey
 from hybridfer.store.listing import Listing
 
@@ -68,7 +69,7 @@ class StoreInfo:
     def __str__(self) -> str:
         lines = [
             f"{self.path}: {self.rows:,} rows x {sum(self.widths.values()):,} features, "
-            f"{self.bytes / MEBIBYTE:,.1f} MiB in {self.shards} {'shard' if self.shards == 1 else 'shards'}",
+            f"{self.bytes / MEBIBYTE:,.1f} MiB in {phrases.count(self.shards, 'shard')}",
             f"  layers         {_told(self.widths)}",
             *([f"  riding along   {_told(self.riding)}: read only by name"] if self.riding else []),
             f"  network        {self.key.network}",
@@ -124,8 +125,10 @@ class VerifyReport:
         return {**asdict(self), "path": str(self.path), "ok": self.ok}
 
     def __str__(self) -> str:
-        verdict = "no damage" if self.ok else f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
-        lines = [f"{self.path}: checked {self.rows:,} rows in {self.shards} shard{'s' * (self.shards != 1)}: {verdict}"]
+        verdict = "no damage" if self.ok else phrases.count(len(self.problems), "problem")
+        lines = [
+            f"{self.path}: checked {phrases.count(self.rows, 'row')} in {phrases.count(self.shards, 'shard')}: {verdict}"
+        ]
         lines += [f"  damaged: {problem}" for problem in self.problems]
         lines += [f"  incomplete: {finding}" for finding in self.incomplete]
         lines += [f"  unfinished file: {name}" for name in self.leftovers]
