@@ -116,7 +116,7 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"{path} does not exist. Make it with: hybridfer train DATA -o {path}")
+        raise WeightsError(f"{path} does not exist. Make it with: hybridfer train DATA -f RECIPE -o {path}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
