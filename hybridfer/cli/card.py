@@ -49,10 +49,11 @@ def card(
     """Tell what is known of WEIGHTS, a weights file or a name of weights in the wheel, as Markdown.
 
     The network, the images that it has seen, how it was trained, and its settings as a recipe are told from the file itself;
-    accuracy, classes, failures and confidence from a benchmark of these weights. NOTES.md tells the rest.
+    accuracy, classes, failures and confidence from a benchmark of these weights. NOTES.md tells the rest. Weights in the
+    wheel have a card already, which is shown where neither a report nor notes are given.
     """
     from ..files import write_aside
-    from ..reporting.card import model_card
+    from ..reporting.card import model_card, shipped_card
 
     if features is not None and report is None:
         raise click.UsageError("--features names a recipe of a report; give --report too.")
@@ -61,8 +62,10 @@ def card(
         if output.exists() and not overwrite:
             raise HybridferError(f"{output} exists already. Choose another name, or replace it with --overwrite.")
         check_writable(output.parent)
-    told = "" if notes is None else _text(notes)
-    text = model_card(weights, None if report is None else _read(report), features=features, notes=told)
+    text = shipped_card(weights) if report is None and notes is None else None
+    if text is None:
+        told = "" if notes is None else _text(notes)
+        text = model_card(weights, None if report is None else _read(report), features=features, notes=told)
     if output is None:
         click.echo(text, nl=False)
         return

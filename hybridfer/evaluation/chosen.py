@@ -50,6 +50,8 @@ class ChosenHead:
         Heads that it was chosen among, itself included.
     comparisons : tuple of ChosenComparison
         One for each softmax of the report: first the head's own, then the others in the order of the rows.
+    n_tied : int
+        Other heads that are as good on validation, of which it is the first; 0 also in reports of before they were counted.
     """
 
     feature: str
@@ -57,6 +59,7 @@ class ChosenHead:
     validation_accuracy: float
     n_heads: int
     comparisons: tuple[ChosenComparison, ...]
+    n_tied: int = 0
 
     @property
     def name(self) -> str:
@@ -117,7 +120,8 @@ def compare_chosen(y: ArrayLike, twins: NDArray[np.bool_], predictions: Mapping[
         ChosenComparison(*found, p_holm, key[0], key[0] == chosen[0])
         for key, found, p_holm in zip(softmax, figures, corrected, strict=True)
     ]
-    return ChosenHead(*chosen, heads[chosen], len(heads), tuple(comparisons))
+    n_tied = list(heads.values()).count(heads[chosen]) - 1
+    return ChosenHead(*chosen, heads[chosen], len(heads), tuple(comparisons), n_tied)
 
 
 def _validated_heads(predictions: Mapping[Key, Prediction]) -> dict[Key, float]:

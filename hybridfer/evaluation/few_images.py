@@ -1,4 +1,4 @@
-"""A warning of test splits too small to tell classifiers apart."""
+"""Warnings of splits too small to tell classifiers apart."""
 
 from __future__ import annotations
 
@@ -9,33 +9,44 @@ from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.rows import Row, count_comparisons
 from hybridfer.evaluation.significance import ALPHA, wilson_interval
+from hybridfer.evaluation.summary import DatasetSummary
 
 #: Test images below which it is warned; with as many, an accuracy near one half is known to 3 points to each side.
 ENOUGH = 1000
 
 
-def find_few_images(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Word a warning where few images decide: how vague accuracies are, and the lead below which no test can be won.
+def find_few_images(dataset: DatasetSummary, rows: Iterable[Row]) -> tuple[str, ...]:
+    """Word warnings where few images decide: how vague accuracies are, and the lead below which no test can be won.
 
     To McNemar's exact test each image that only one of two classifiers gets right is the toss of a fair coin. The least
     lead that can pass it is that of a classifier which wins every toss; where both win some, it takes more.
 
     Parameters
     ----------
+    dataset : DatasetSummary
+        The images of the report.
     rows : iterable of Row
-        The rows of a report.
+        The rows of the report.
 
     Returns
     -------
     tuple of str
-        A sentence; empty where 1,000 images or more decide, or none does.
+        A sentence of the test images that decide and one of the validation images that choose, where they are fewer than
+        1,000.
 
     Examples
     --------
-    >>> find_few_images([])
+    >>> counts = {"train": (50, 50), "validation": (5, 5), "test": (0, 0)}
+    >>> few = DatasetSummary("faces", ("happy", "sad"), (48, 48), counts, "test", "carved", 0, 0, 0)
+    >>> find_few_images(few, [])
     ()
     """
     rows = tuple(rows)
+    return (*_few_test_images(rows), *_few_validation_images(dataset.n_validation, rows))
+
+
+def _few_test_images(rows: tuple[Row, ...]) -> tuple[str, ...]:
+    """Warn of a test split whose twin-free part is small."""
     n = next((row.twin_free.n for row in rows if row.twin_free is not None), ENOUGH)
     if n >= ENOUGH:
         return ()
@@ -45,6 +56,16 @@ def find_few_images(rows: Iterable[Row]) -> tuple[str, ...]:
     if tests := count_comparisons(rows):
         told += f", and {_least_lead(n, tests)} can be told from chance"
     return (f"{told}.",)
+
+
+def _few_validation_images(n: int, rows: tuple[Row, ...]) -> tuple[str, ...]:
+    """Warn of a small validation split, where heads were chosen by it."""
+    if not 0 < n < ENOUGH or all(row.is_softmax or row.validation_accuracy is None for row in rows):
+        return ()
+    return (
+        f"Only {phrases.count(n, 'validation image')} choose{'s' if n == 1 else ''} heads and their parameters: of two "
+        f"candidates, {_least_lead(n, 1)} there can be told from chance.",
+    )
 
 
 def _least_lead(n: int, tests: int) -> str:

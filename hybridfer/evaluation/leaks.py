@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer import phrases
 from hybridfer.evaluation.splits import Splits
 from hybridfer.evaluation.summary import DatasetSummary
 from hybridfer.evaluation.twins import Leak, count_leak, count_new, count_validation_leak
@@ -113,10 +114,22 @@ def find_leaks(dataset: DatasetSummary, features: Iterable[KnowsLeaks]) -> tuple
     'Do not trust this comparison: 10 of 10 test images are also training images: what'
     """
     features = tuple(features)
-    leaks = _twins(dataset)
-    leaks += [leak for run in features for leak in _into_test(run, dataset)]
-    leaks += [leak for run in features for leak in _into_validation(run, dataset)]
-    return tuple(leaks)
+    return (*_twins(dataset), *_told(features, _into_test, dataset), *_told(features, _into_validation, dataset))
+
+
+def _told(
+    features: Iterable[KnowsLeaks],
+    about: Callable[[KnowsLeaks, DatasetSummary], tuple[str, str] | None],
+    dataset: DatasetSummary,
+) -> Iterator[str]:
+    """Word warnings of the same kind, those of CNNs that have seen the same together: most often they share weights."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for run in features:
+        if (found := about(run, dataset)) is not None:
+            alike.setdefault(found, []).append(run.recipe)
+    for (warning, what), recipes in alike.items():
+        cnns = f"CNN of {recipes[0]} was" if len(recipes) == 1 else f"CNNs of {phrases.listed(recipes)} were"
+        yield f"{warning} the {cnns} {what}"
 
 
 def _twins(dataset: DatasetSummary) -> list[str]:
@@ -130,33 +143,29 @@ def _twins(dataset: DatasetSummary) -> list[str]:
     ]
 
 
-def _into_test(run: KnowsLeaks, dataset: DatasetSummary) -> list[str]:
-    """Warn of a CNN that was trained on test images that are no twins."""
+def _into_test(run: KnowsLeaks, dataset: DatasetSummary) -> tuple[str, str] | None:
+    """What to say of a CNN that was trained on test images that are no twins."""
     if run.leak is None or not run.leak.twin_free:
-        return []
-    hint = " Train it without them, or leave the twins in train." if dataset.dropped_twins else ""
-    return [
-        f"{_WARNING} the CNN of {run.recipe} was trained on {at_least(run.leak)}{run.leak.twin_free:,} of the twin-free "
-        f"test images (a leak).{hint}"
-    ]
+        return None
+    if dataset.dropped_twins:
+        ways_out = "Train without them, or leave the twins in train."
+    else:
+        ways_out = "Score images that were not trained on, or train anew on the train split alone."
+    images = "twin-free test images" if dataset.twins else "test images"
+    return _WARNING, f"trained on {at_least(run.leak)}{run.leak.twin_free:,} of the {images} (a leak). {ways_out}"
 
 
-def _into_validation(run: KnowsLeaks, dataset: DatasetSummary) -> list[str]:
-    """Warn of a CNN that was trained on validation images, or may have been."""
-    ways_out = "Give a validation split that it has not seen, or train it anew."
+def _into_validation(run: KnowsLeaks, dataset: DatasetSummary) -> tuple[str, str] | None:
+    """What to say of a CNN that was trained on validation images, or may have been."""
+    images = f"of the {dataset.n_validation:,} validation images"
+    ways_out = "Give a validation split that was not trained on, or train anew."
     if run.validation_leak:
         least = "" if run.leak is None else at_least(run.leak)
-        return [
-            f"{_TUNED} the CNN of {run.recipe} was trained on {least}{run.validation_leak:,} of the "
-            f"{dataset.n_validation:,} validation images (a leak). {ways_out}"
-        ]
+        return _TUNED, f"trained on {least}{run.validation_leak:,} {images} (a leak). {ways_out}"
     if run.leak is None or not run.leak.validation_seen:
-        return []
-    seen = f"{at_least(run.leak)}{run.leak.validation_seen:,}"
-    return [
-        f"{_TUNED} the CNN of {run.recipe} was trained on or watched {seen} of the {dataset.n_validation:,} "
-        f"validation images, and its weights do not say which (a leak, unless it only watched them). {ways_out}"
-    ]
+        return None
+    unsure = "and the weights do not say which (a leak, unless they were only watched)"
+    return _TUNED, f"trained on or watched {at_least(run.leak)}{run.leak.validation_seen:,} {images}, {unsure}. {ways_out}"
 
 
 def at_least(leak: Leak) -> str:

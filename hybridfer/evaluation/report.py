@@ -137,7 +137,7 @@ class BenchmarkReport:
     @property
     def warnings(self) -> tuple[str, ...]:
         """A warning where few test images decide, and for each part of the images that has none of some classes."""
-        return (*find_few_images(self.rows), *find_missing_classes(self.dataset, self.rows))
+        return (*find_few_images(self.dataset, self.rows), *find_missing_classes(self.dataset, self.rows))
 
     def rows_of(self, feature: str) -> tuple[Row, ...]:
         """Give the rows of one feature recipe: softmax first, then the heads, the best on the twin-free part first."""

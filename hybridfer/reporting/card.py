@@ -78,6 +78,27 @@ def _of_weights(formats: set[str]) -> tuple[str, ...]:
     return (*(name for name in _FORMATS if name in weights), *(name for name in weights if name not in _FORMATS))
 
 
+def shipped_card(weights: str | os.PathLike[str]) -> str | None:
+    """Give the finished card of weights in the wheel, with what was measured of them.
+
+    Parameters
+    ----------
+    weights : str or path
+        As for `model_card`.
+
+    Returns
+    -------
+    str or None
+        Markdown; None for anything but a name of weights in the wheel.
+
+    Examples
+    --------
+    >>> shipped_card("compact").splitlines()[0]
+    '# compact.safetensors'
+    """
+    return (files(SHIPPED) / f"{weights}.md").read_text(encoding="utf-8") if weights in builtin_weights() else None
+
+
 def model_card(
     weights: str | os.PathLike[str],
     report: BenchmarkReport | None = None,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.chosen import ChosenComparison, ChosenHead
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.reporting.shown import part_in_words
 
 # a leak undoes the choice as it undoes the verdict, which tells of it
-_DISTRUST = "Do not trust this either: "
+_DISTRUST = "The leak bears on this too: "
 
 
 def describe_chosen(report: BenchmarkReport) -> str:
@@ -66,7 +67,8 @@ def chosen_lines(report: BenchmarkReport) -> list[str]:
         planned, below = f"planned test: {results[0]}", []
     else:
         planned, below = f"planned tests, corrected for these {len(results):,}:", [f"  {result}" for result in results]
-    return [_behind_leaks(report, f"Validation chose {chosen.name}; {planned}"), *below, *_caveat(report, chosen)]
+    tied = f" (tied with {phrases.count(chosen.n_tied, 'other')})" if chosen.n_tied else ""
+    return [_behind_leaks(report, f"Validation chose {chosen.name}{tied}; {planned}"), *below, *_caveat(report, chosen)]
 
 
 def softmax_in_table(comparison: ChosenComparison) -> str:
@@ -84,7 +86,12 @@ def _choice(chosen: ChosenHead) -> str:
     accuracy = wording.percent(chosen.validation_accuracy)
     if chosen.n_heads == 1:
         return f"Validation had one head to choose, {chosen.name} ({accuracy} % right there)"
-    return f"Validation chose {chosen.name} among {chosen.n_heads:,} heads ({accuracy} % right there)"
+    return f"Validation chose {chosen.name} among {chosen.n_heads:,} heads ({accuracy} % right there{_ties(chosen)})"
+
+
+def _ties(chosen: ChosenHead) -> str:
+    """Say that others are as good on validation."""
+    return f", as {phrases.count(chosen.n_tied, 'other')}; the first was taken" if chosen.n_tied else ""
 
 
 def _sentence(comparison: ChosenComparison) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from hybridfer import phrases
 from hybridfer.evaluation import wording
+from hybridfer.evaluation.missing_classes import find_missing_classes
 from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
 from hybridfer.reporting.several_leads import Lead
 from hybridfer.reporting.several_rows import RepeatedRow
@@ -88,7 +89,8 @@ def warnings(runs: SeveralRuns) -> tuple[str, ...]:
     """
     named: dict[str, list[str]] = {}
     for name, report in zip(runs.names, runs.reports, strict=True):
-        for told in report.warnings:
+        # what a single run cannot show, the mean of several may
+        for told in find_missing_classes(report.dataset, report.rows):
             named.setdefault(told, []).append(name)
     own = [f"{phrases.listed(names)}: {told}" for told, names in named.items()]
     apart = [told for cnn in runs.cnns for told in (cnn.apart, *cnn.remarks) if told]

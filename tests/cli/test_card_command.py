@@ -1,4 +1,5 @@
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -79,11 +80,19 @@ def test_notes_may_begin_with_a_byte_order_mark(run, folder):
     assert run("card", "mine.safetensors", "--notes", "notes.md").stdout.endswith("\n\n# Mine\n")
 
 
-def test_weights_in_the_wheel_go_by_their_name(run):
+def test_weights_in_the_wheel_go_by_their_name_and_have_a_card_with_what_was_measured(run):
     result = run("card", "compact")
     assert result.exit_code == 0
+    assert result.stdout == (files("hybridfer.weights") / "compact.md").read_text(encoding="utf-8")
     assert f"`{load_network('compact').digest}`" in result.stdout
-    assert "No accuracy was given" in result.stdout
+    assert "No accuracy was given" not in result.stdout
+
+
+def test_notes_of_ones_own_make_another_card_of_weights_in_the_wheel(run, folder):
+    Path("notes.md").write_text("# Mine\n", encoding="utf-8")
+    told = run("card", "compact", "--notes", "notes.md").stdout
+    assert "No accuracy was given" in told
+    assert told.endswith("\n\n# Mine\n")
 
 
 @pytest.mark.parametrize(

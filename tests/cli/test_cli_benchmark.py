@@ -58,7 +58,7 @@ def test_a_cnn_that_was_trained_on_the_test_images_is_a_leak_everywhere(run, wor
     command = ["benchmark", "photos", "-f", "tiny", "--weights", "seen.safetensors", *QUICKLY, "--out", "report"]
     result = done(run(*command))
     n = int((faces.splits == "test").sum())
-    words = f"the CNN of tiny was trained on {n} of the twin-free test images"
+    words = f"the CNN of tiny was trained on {n} of the test images"
     assert words in re.sub(r"\s+", " ", result.stdout)
     assert words in json.loads(Path("report/report.json").read_text())["leaks"][0]
 

@@ -166,17 +166,18 @@ def test_a_leak_into_the_decisive_part_stands_before_the_verdict(report):
 def test_dropped_twins_that_loaded_weights_have_seen_are_told_with_the_way_out(report):
     run, dataset = dataclasses.replace(report.features[0], leak=Leak(9, 9)), dataclasses.replace(report.dataset, twins=0)
     (leak,) = dataclasses.replace(report, features=(run,), dataset=dataset).leaks
-    assert leak.endswith("Train it without them, or leave the twins in train.")
+    assert leak.endswith("Train without them, or leave the twins in train.")
 
 
 def test_few_images_and_missing_classes_are_warned_of_in_the_json_and_are_no_part_of_the_verdict(report):
     counts = {**report.dataset.counts, "validation": (20, 0, 20)}
     lacking = dataclasses.replace(report, dataset=dataclasses.replace(report.dataset, counts=counts))
-    few, missing = lacking.warnings
-    assert few.startswith("Only ")
+    few_test, few_validation, missing = lacking.warnings
+    assert few_test.startswith("Only 81 test images decide")
+    assert few_validation.startswith("Only 40 validation images choose")
     assert missing.startswith("Validation has no image of sad")
     values = json.loads(lacking.to_json())
-    assert values["warnings"] == [few, missing]
+    assert values["warnings"] == [few_test, few_validation, missing]
     assert values["verdict"] == report.verdict
     assert BenchmarkReport.from_json(lacking.to_json()) == lacking
 

@@ -90,6 +90,12 @@ def test_a_head_that_softmax_beats_is_worse():
     assert (own.points, own.only_head, own.only_softmax) == (-50.0, 0, 20)
 
 
+def test_heads_that_are_as_good_on_validation_are_counted(predictions):
+    assert chosen_of(predictions).n_tied == 0
+    equals = {("tiny", "svm"): head(0.7), ("tiny", "forest"): head(0.7), ("tiny", "worse"): head(0.1)}
+    assert chosen_of({**predictions, **equals}).n_tied == 2
+
+
 def test_of_equals_on_validation_the_first_row_is_chosen(predictions):
     predictions["views", "forest"] = head(0.7)
     assert chosen_of(predictions).pipeline == "knn"

@@ -62,7 +62,8 @@ def test_a_past_that_is_told_is_counted_and_no_more_is_said():
     told = leaks_of(known("a", "t", "v", watched=("v",)))
     assert (told.leak, told.validation_leak) == (Leak(1, 1), 0)
     (leak,) = find_leaks(summary(0), [told])
-    assert "was trained on 1 of the twin-free test images" in leak
+    assert "was trained on 1 of the test images" in leak
+    assert leak.endswith("Score images that were not trained on, or train anew on the train split alone.")
 
 
 def test_of_a_network_that_tells_nothing_nothing_is_counted():
@@ -76,7 +77,7 @@ def test_an_ensemble_with_a_member_of_unknown_past_has_seen_at_least_what_the_ot
     told = leaks_of(ensemble_network(members))
     assert (told.leak, told.validation_leak) == (Leak(1, 1, untold=("the member tiny",)), 1)
     into_test, into_validation = find_leaks(summary(0), [told])
-    assert "was trained on at least 1 of the twin-free test images" in into_test
+    assert "was trained on at least 1 of the test images" in into_test
     assert "was trained on at least 1 of the 200 validation images" in into_validation
 
 
@@ -90,5 +91,14 @@ def test_weights_that_do_not_say_what_they_only_watched_are_told_of_with_all_tha
     told = leaks_of(known("a", "b", "v", "w", watched=None))
     assert (told.leak, told.validation_leak) == (Leak(0, 0, validation_seen=2), None)
     (leak,) = find_leaks(summary(0), [told])
-    assert "was trained on or watched 2 of the 200 validation images, and its weights do not say which" in leak
+    assert "was trained on or watched 2 of the 200 validation images, and the weights do not say which" in leak
     assert find_leaks(summary(0), [leaks_of(known("a", "b", watched=None))]) == ()
+
+
+def test_cnns_that_have_seen_the_same_are_told_of_together():
+    told = [NetworkLeaks(name, Leak(3, 3), 2) for name in ("compact", "compact-views")]
+    told.append(NetworkLeaks("tiny", Leak(3, 1), 0))
+    both, alone, tuned = find_leaks(summary(20), told)
+    assert "the CNNs of compact and compact-views were trained on 3 of the twin-free test images" in both
+    assert "the CNN of tiny was trained on 1 of the twin-free test images" in alone
+    assert "the CNNs of compact and compact-views were trained on 2 of the 200 validation images" in tuned

@@ -301,7 +301,7 @@ def test_a_leak_of_these_weights_stands_above_everything(measured):
     path, report = measured()
     leaking = [replace(run, leak=Leak(20, 12)) if run.recipe != "other" else run for run in report.features]
     lines = model_card(path, replace(report, features=tuple(leaking))).splitlines()
-    assert lines[2].startswith("**Do not trust this comparison: the CNN of mine was trained on 12 of the twin-free")
+    assert lines[2].startswith("**Do not trust this comparison: the CNNs of mine and mine-views were trained on 12 of the")
     # other weights of the report are no affair of this card
     leaking = [replace(run, leak=Leak(20, 12) if run.recipe == "other" else None) for run in report.features]
     card = model_card(path, replace(report, features=tuple(leaking)))

@@ -34,6 +34,14 @@ def test_the_choice_is_told_with_its_accuracy_on_validation_and_among_how_many(p
     assert text.startswith(words + "On the twin-free part of the test split (360 images) it ")
 
 
+def test_ties_on_validation_are_told_of(plain):
+    report = with_chosen(plain, NONE)
+    tied = replace(report, chosen=replace(report.chosen, n_tied=3))
+    assert " among 14 heads (68.8 % right there, as 3 others; the first was taken), without" in describe_chosen(tied)
+    assert chosen_lines(tied)[0].startswith("Validation chose knn on views (tied with 3 others); planned test: ")
+    assert "tied" not in describe_chosen(report) + chosen_lines(report)[0]
+
+
 def test_a_single_head_is_not_among_heads(plain):
     text = describe_chosen(with_chosen(plain, NONE, n_heads=1))
     assert text.startswith("Validation had one head to choose, knn on views (68.8 % right there), without")
@@ -152,10 +160,10 @@ def test_a_line_that_is_too_long_is_broken_within_the_width_and_never_in_a_p_val
 
 def test_with_a_leak_it_is_told_to_be_trusted_no_more_than_the_verdict(make_report):
     report = with_chosen(make_report(n=200, n_twins=20, leak=Leak(40, 12)), own(BETTER))
-    assert describe_chosen(report).startswith("Do not trust this either: validation chose knn on views among 14 heads")
-    assert chosen_lines(report)[0].startswith("Do not trust this either: validation chose knn on views; planned")
+    assert describe_chosen(report).startswith("The leak bears on this too: validation chose knn on views among 14 heads")
+    assert chosen_lines(report)[0].startswith("The leak bears on this too: validation chose knn on views; planned")
     several = with_chosen(report, NONE, BETTER)
-    assert chosen_lines(several)[0].startswith("Do not trust this either: ")
+    assert chosen_lines(several)[0].startswith("The leak bears on this too: ")
     coloured = render_table(several, width=100, colour=True).splitlines()
     assert all(line.startswith("\x1b[31m") for line in coloured[-3:])
 

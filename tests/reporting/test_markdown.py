@@ -183,7 +183,8 @@ def test_missing_classes_are_warned_of_below_the_verdict(make_report):
     report = make_report(n=200)
     counts = {**report.dataset.counts, "validation": (0, *report.dataset.counts["validation"][1:])}
     text = render_markdown(replace(report, dataset=replace(report.dataset, counts=counts)))
-    assert "\nWarnings:\n\n- Validation has no image of angry: " in text
+    assert "\nWarnings:\n\n- Only 184 test images decide: " in text
+    assert "\n- Validation has no image of angry: " in text
 
 
 def test_softmax_alone_is_shown_without_empty_columns(make_report):
@@ -266,7 +267,7 @@ def test_a_command_does_not_leave_its_block(make_report):
 
 def test_a_leak_is_told_first(make_report):
     text = render_markdown(make_report(n=200, n_twins=20, leak=Leak(40, 12)))
-    assert text.split("\n\n")[1].startswith("**Do not trust this comparison: the CNN of compact was trained on 12")
+    assert text.split("\n\n")[1].startswith("**Do not trust this comparison: the CNNs of compact and model_f were trained")
     assert "test images it was trained on: 40, of which 12 are no twins of train or validation images" in text
 
 

@@ -215,7 +215,7 @@ def test_a_leak_stands_above_the_verdict(make_report):
     assert html.index('class="warning"') < html.index('id="verdict"')
     assert "was trained on 70 of the twin-free test images" in html
     assert "trained on 70" not in html[html.index('id="verdict"') :]
-    assert html.index("Do not trust this either: validation chose ") > html.index('id="verdict"')
+    assert html.index("The leak bears on this too: validation chose ") > html.index('id="verdict"')
 
 
 def test_twins_and_heads_are_explained_where_they_are_first_named(html, report):

@@ -302,7 +302,7 @@ def test_other_versions_of_a_library_are_told_and_part_nothing(report):
 
 def test_a_leak_in_one_run_is_told_with_its_folder_before_the_verdict(runs):
     leaking = SeveralRuns(FOLDERS, (runs.reports[0], with_runs(runs.reports[1], leak=Leak(50, 12)), runs.reports[2]))
-    assert verdict(leaking).startswith("b: Do not trust this comparison: the CNN of compact was trained on 12")
+    assert verdict(leaking).startswith("b: Do not trust this comparison: the CNNs of compact and model_f were trained on 12")
     assert verdict(leaking).endswith(verdict(runs))
     assert not any(leak.startswith("a: ") for leak in leaking.leaks)
     assert any(runs.stands_out(row) for row in runs.rows)
@@ -311,8 +311,8 @@ def test_a_leak_in_one_run_is_told_with_its_folder_before_the_verdict(runs):
 
 def test_a_leak_that_all_runs_have_is_told_once(runs):
     leaking = SeveralRuns(FOLDERS, tuple(with_runs(report, leak=Leak(50, 12)) for report in runs.reports))
-    assert verdict(leaking).startswith("Do not trust this comparison: the CNN of compact was trained on 12")
-    assert verdict(leaking).count("the CNN of compact was trained on") == 1
+    assert verdict(leaking).startswith("Do not trust this comparison: the CNNs of compact and model_f were trained on 12")
+    assert verdict(leaking).count("were trained on") == 1
 
 
 def test_the_verdict_is_that_of_the_corrected_test(runs, report):

@@ -155,7 +155,7 @@ def test_a_cnn_is_described_in_as_many_lines_as_it_needs(report):
 
 def test_a_leak_is_shown_before_the_verdict(make_report):
     text = render_table(make_report(n=200, n_twins=20, leak=Leak(40, 12)), width=100, colour=False)
-    assert "Do not trust this comparison: the CNN of compact was trained on 12" in re.sub(r"\s+", " ", text)
+    assert "Do not trust this comparison: the CNNs of compact and model_f were trained on 12" in re.sub(r"\s+", " ", text)
 
 
 def test_training_images_as_test_split_are_told_in_red_at_the_end(make_report):
