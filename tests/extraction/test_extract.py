@@ -148,6 +148,17 @@ def test_unreadable_images_are_all_named_before_anything_is_recorded(archive, we
     assert FeatureStore(tmp_path / "s.store").listings() == ()
 
 
+def test_a_source_that_cannot_be_read_leaves_no_empty_store_behind(archive, weights, tmp_path):
+    store = tmp_path / "a.store"
+    with pytest.raises(DatasetError):
+        extract_features(archive, "tiny", weights=weights, store=store, progress=False)
+    assert not store.exists()
+    extract_features(archive, "tiny", weights=weights, store=store, on_error="skip", progress=False)
+    with pytest.raises(DatasetError):
+        extract_features(archive, "tiny", weights=weights, store=store, progress=False)
+    assert len(FeatureStore(store))
+
+
 def test_unreadable_images_are_skipped_and_told(archive, weights, tmp_path):
     extraction = extract(archive, tmp_path / "s.store", weights, on_error="skip")
     assert sorted(problem.where for problem in extraction.problems) == ["train/happy/a.png", "train/happy/b.png"]
