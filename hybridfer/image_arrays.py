@@ -94,7 +94,7 @@ def refuse_no_images(X: object) -> None:
         return
     if parts and isinstance(parts[0], str | os.PathLike):
         raise ValueError(
-            f"X must be an array of images; got the path {os.fspath(parts[0])!r}. Read files by hybridfer.read_dataset: it "
+            f"X must be an array of images; got the path {str(parts[0])!r}. Read files by hybridfer.read_dataset: it "
             "takes a folder or an archive, and .images of what it gives is such an array."
         )
     shapes = sorted({part.shape for part in parts if isinstance(part, np.ndarray)})

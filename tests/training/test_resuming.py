@@ -141,7 +141,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(change, quick, faces, tmp_pat
     checkpoint = tmp_path / "training.checkpoint"
     quick(checkpoint=checkpoint).fit(*faces)
     (name,) = change
-    with pytest.raises(WeightsError, match=f"belongs to another training: {name} differs"):
+    with pytest.raises(WeightsError, match=rf"belongs to another training: .*\b{name}\b.* differ"):
         quick(**{"checkpoint": checkpoint, "resume": True, **change}).fit(*faces)
 
 
