@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn import Module
@@ -38,7 +38,7 @@ from .extraction import (
     warn_of_known_images,
     with_riding,
 )
-from .image_arrays import as_images
+from .image_arrays import as_images, check_size, refuse_no_images, refuse_one_image
 from .networks import Embedder, Network, find_architecture, is_backbone, load_network
 from .recipes import FeatureRecipe, load_recipe
 from .store import FeatureStore
@@ -46,6 +46,8 @@ from .training import recipe_classifier, trained_once
 
 # attributes that hold a second and a third copy of the network: for outsiders, and laid out for this machine's device
 BUILT = ("network_", "embedder_")
+# NaN is looked for apart, as scikit-learn's advice on it, to impute values, is none for images
+CHECKS: dict[str, Any] = {"allow_nd": True, "ensure_all_finite": False}
 
 
 class CNNFeaturizer(TransformerMixin, BaseEstimator):
@@ -205,18 +207,23 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         """
         _check_names(self.network, self.weights, self.store)
         layers = asked_layers(self.layers)
+        refuse_no_images(X)
         if self.weights is None:
-            X, y = validate_data(self, X, y, allow_nd=True)
+            X, y = validate_data(self, X, y, **CHECKS)
             check_classification_targets(y)
-            network = self._trained(as_images(X, self.image_shape), y)
+            assert_all_finite(X, input_name="X")
+            images = as_images(X, self.image_shape)
+            network = self._trained(images, y)
         else:
-            X = validate_data(self, X, allow_nd=True)
+            X = validate_data(self, X, **CHECKS)
+            assert_all_finite(X, input_name="X")
             images = as_images(X, self.image_shape)
             network = _loaded(self.network, self.weights, self.image_size)
-            warn_of_known_images(network, images)
+            warn_of_known_images(network, images, self.network, self.weights)
         if not layers:
             raise RecipeError(f"layers must name at least one of {list(network.layers)}; got none.")
         self._network, self.layers_ = network, layers
+        self._size, self._of_rows = images.shape[1:3], X.ndim == 2
         self._embedding = {"views": self.views, "precision": self.precision}
         for name in BUILT:
             self.__dict__.pop(name, None)
@@ -242,7 +249,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : ndarray
-            Images of the layout that `fit` got.
+            Images of the size that `fit` got, in any layout.
 
         Returns
         -------
@@ -250,12 +257,21 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
 
         Raises
         ------
+        ValueError
+            If X is no images, or images of another size.
         StoreError
             If the store holds features of other weights, layers or preprocessing.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, allow_nd=True, reset=False)
+        refuse_no_images(X)
+        # rows that are unlike those of fit are told in scikit-learn's words
+        rows_again = self._of_rows and getattr(X, "ndim", 2) <= 2
+        X = validate_data(self, X, reset=False, ensure_2d=rows_again, **CHECKS)
+        assert_all_finite(X, input_name="X")
+        if not rows_again:
+            refuse_one_image(X.shape, self._size)
         images = as_images(X, self.image_shape)
+        check_size(images, self._size)
         store, rows = self._open_store()
         digests = image_digests(images)
         # a store that holds everything is only read: no lock, no right to write

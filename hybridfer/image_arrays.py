@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Sized
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,81 @@ def as_images(X: NDArray, image_shape: tuple[int, ...] | None = None) -> NDArray
     raise ValueError(
         f"Images must have shape (n, h, w), (n, h, w, c), (n, c, h, w) with c = 1 or 3, or (n, h * w); got {X.shape}."
     )
+
+
+def refuse_no_images(X: object) -> None:
+    """Refuse paths, and images of several sizes: NumPy and scikit-learn have no words for what was meant.
+
+    Parameters
+    ----------
+    X : object
+        What was given for images, before anything has made an array of it.
+
+    Raises
+    ------
+    ValueError
+        If it is a path, or a sequence of paths or of arrays whose shapes differ.
+
+    Examples
+    --------
+    >>> refuse_no_images([np.zeros((48, 48)), np.zeros((96, 96))])
+    Traceback (most recent call last):
+    ...
+    ValueError: Images must be of one size; got (48, 48), (96, 96). Resize them to one.
+    """
+    if isinstance(X, str | os.PathLike):
+        parts: list[object] = [X]
+    elif getattr(X, "ndim", 1) == 1 and isinstance(X, Iterable) and isinstance(X, Sized):
+        parts = list(X)
+    else:
+        return
+    if parts and isinstance(parts[0], str | os.PathLike):
+        raise ValueError(
+            f"X must be an array of images; got the path {str(parts[0])!r}. Read files by hybridfer.read_dataset: it "
+            "takes a folder or an archive, and .images of what it gives is such an array."
+        )
+    shapes = sorted({part.shape for part in parts if isinstance(part, np.ndarray)})
+    if len(shapes) > 1:
+        more = f" and {len(shapes) - 3} more" if len(shapes) > 3 else ""
+        raise ValueError(f"Images must be of one size; got {', '.join(map(str, shapes[:3]))}{more}. Resize them to one.")
+
+
+def refuse_one_image(shape: tuple[int, ...], size: tuple[int, int]) -> None:
+    """Refuse a shape (h, w) where images of a size are wanted: it is no flattened rows of them.
+
+    Raises
+    ------
+    ValueError
+        If the shape has two axes, the second of which is no number of the values of an image.
+    """
+    height, width = size
+    if len(shape) == 2 and shape[1] not in (height * width, 3 * height * width):
+        raise ValueError(
+            f"Images of {height} x {width} pixels were given to fit; got the shape {shape}, that of no such images. "
+            "One image? Give X[None]."
+        )
+
+
+def check_size(images: NDArray, size: tuple[int, int]) -> None:
+    """Compare the size of images with that of those before them.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, h, w) or (n, h, w, 3)
+        As `as_images` gives them.
+    size : tuple of int
+        Height and width that they must have.
+
+    Raises
+    ------
+    ValueError
+        If they are of another size.
+    """
+    if images.shape[1:3] != size:
+        raise ValueError(
+            f"Images of {size[0]} x {size[1]} pixels were given to fit; got some of {images.shape[1]} x {images.shape[2]}. "
+            "Resize them, as hybridfer.read_dataset(..., image_size=(h, w)) does, or fit on images of their size."
+        )
 
 
 def _as_pixels(X: NDArray) -> NDArray:

@@ -504,4 +504,70 @@ def test_weights_that_know_the_images_are_told_once(faces, caplog):
     for _ in range(2):
         search.fit(faces.images, faces.labels % 2)
     (message,) = caplog.messages
-    assert "tiny were trained on 20 of these 30 images" in message
+    assert "The weights seen.safetensors of tiny were trained on 20 of these 30 images" in message
+
+
+def test_weights_that_stand_for_the_network_are_named_by_their_file(faces, caplog):
+    known = replace(catalogue_network("tiny", random_state=8), trained_on=np.unique(faces.digests[:25]))
+    save_network(known, "standing.safetensors")
+    CNNFeaturizer("standing.safetensors").fit(faces.images)
+    (message,) = caplog.messages
+    assert message.startswith("The weights standing.safetensors of tiny were trained on")
+
+
+@pytest.fixture
+def fitted(faces):
+    return CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images)
+
+
+@pytest.mark.parametrize("shape", [(3, 96, 96), (3, 48, 60), (3, 3, 96, 96)])
+def test_images_of_another_size_than_in_fit_are_told_with_both_sizes(fitted, shape):
+    height, width = shape[-2:]
+    with pytest.raises(ValueError, match=f"Images of 48 x 48 pixels were given to fit; got some of {height} x {width}"):
+        fitted.transform(np.zeros(shape, dtype=np.uint8))
+
+
+def test_images_of_the_size_of_fit_may_have_another_layout_than_there(fitted, faces):
+    images = faces.images[:9]
+    expected = fitted.transform(images)
+    for same in (images.reshape(9, -1), images[:, None], np.repeat(images[:, None], 3, axis=1)):
+        np.testing.assert_allclose(fitted.transform(same), expected, atol=1e-2)
+    of_rows = CNNFeaturizer("tiny", weights=WEIGHTS).fit(images.reshape(9, -1))
+    np.testing.assert_array_equal(of_rows.transform(images), expected)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_image_is_not_taken_for_rows(fitted, faces):
+    with pytest.raises(ValueError, match=r"got the shape \(48, 48\).*One image\? Give X\[None\]"):
+        fitted.transform(faces.images[0])
+
+
+def test_rows_of_another_length_than_in_fit_are_told_in_the_words_of_scikit_learn(faces):
+    of_rows = CNNFeaturizer("tiny", weights=WEIGHTS).fit(faces.images.reshape(60, -1))
+    with pytest.raises(ValueError, match="X has 100 features, but CNNFeaturizer is expecting 2304 features as input"):
+        of_rows.transform(np.zeros((5, 100)))
+
+
+@pytest.mark.parametrize("method", ["fit", "transform"])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["a.png", "b.png"], "got the path 'a.png'.*hybridfer.read_dataset"),
+        ([Path("a.png")], "got the path 'a.png'"),
+        (np.array(["a.png"]), "got the path 'a.png'"),
+        ("a.png", "got the path 'a.png'"),
+        ([np.zeros((48, 48)), np.zeros((96, 96))], r"of one size; got \(48, 48\), \(96, 96\)\. Resize"),
+    ],
+    ids=["names", "paths", "array of names", "name", "sizes"],
+)
+def test_what_is_no_array_of_images_is_told_as_what_it_is(fitted, method, given, words):
+    with pytest.raises(ValueError, match=words):
+        getattr(fitted, method)(given)
+
+
+def test_missing_values_are_told_without_advice_that_does_not_fit_images(fitted, faces):
+    images = faces.images / 255
+    images[0, 0, 0] = np.nan
+    for method in (fitted.fit, fitted.transform):
+        with pytest.raises(ValueError, match=r"^Input X contains NaN\.$"):
+            method(images)

@@ -15,7 +15,7 @@ import click
 
 from ..errors import HybridferError
 from .completion import complete_feature, complete_pipeline
-from .options import SEED, check_writable, dataset_options, device_options, reading
+from .options import SEED, check_home, check_writable, dataset_options, device_options, reading
 
 if TYPE_CHECKING:
     from ..heads.search import Refit, Strategy
@@ -131,6 +131,7 @@ def benchmark(
     if out is not None and (out / "report.json").exists() and not overwrite:
         raise HybridferError(f"{out} holds a report already. Choose another --out, or replace it with --overwrite.")
     check_writable(out or RUNS)
+    check_home()
     with _fresh_folder(data) if out is None else contextlib.nullcontext(out) as folder:
         report = run_benchmark(
             data,

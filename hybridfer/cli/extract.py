@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from .completion import complete_feature
-from .options import dataset_options, device_options, json_option, reading
+from .options import check_home, dataset_options, device_options, json_option, reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +74,8 @@ def extract(
     from ..extraction import extract_features
     from ..recipes import load_recipe
 
+    if store is None:
+        check_home()
     keywords = reading(options)
     recipe = load_recipe("feature", features)
     asked = tuple(name.strip() for name in layers.split(",")) if layers else recipe.layers

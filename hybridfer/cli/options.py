@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import HybridferError
+from ..home import home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -81,14 +82,18 @@ def reading(options: dict[str, Any]) -> dict[str, Any]:
     return {**keywords, "mode": "colour" if options.pop("colour") else "grey"}
 
 
-def check_writable(folder: Path) -> None:
-    """Find out before hours of work whether files can be written into a folder, be it there or not."""
+def check_writable(folder: Path, way_out: str = "Choose another folder.") -> None:
+    """Find out before hours of work whether files can be written into a folder, be it there or not; or say the way out."""
     nearest = next(known for known in (folder, *folder.absolute().parents) if known.exists())
     try:
         # permissions alone do not tell of a full disk, a quota, or a file system that takes no files
         with tempfile.TemporaryFile(dir=nearest):
             return
     except OSError as error:
-        raise HybridferError(
-            f"{folder} cannot be written, as {nearest} is no folder that may be written in ({error.strerror})."
-        ) from error
+        reason = "" if nearest == folder else f", as {nearest} is no folder that may be written in"
+        raise HybridferError(f"{folder} cannot be written{reason} ({error.strerror}). {way_out}") from error
+
+
+def check_home() -> None:
+    """Find out the same of the folder in which stores, trainings and heads are kept."""
+    check_writable(home(), "It is where stores, trainings and heads are kept: set HYBRIDFER_HOME to another folder.")

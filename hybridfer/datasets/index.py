@@ -19,6 +19,8 @@ from hybridfer.errors import DatasetError
 #: Images that one thread decodes at a time: some milliseconds of 48x48 JPEGs.
 CHUNK = 256
 TOLD = 10
+#: Pixels a side that the networks in the wheel take, as FER2013 has them.
+USUAL_SIDE = 48
 ON_ERROR = ("raise", "skip")
 
 
@@ -180,7 +182,8 @@ class DatasetIndex:
         more = f" and {len(sizes) - 5} more" if len(sizes) > 5 else ""
         return DatasetError(
             f"{self.source} holds images of several sizes: {told}{more}. "
-            f"Pass --image-size {min(sizes[0][0])} (image_size= in Python) to bring them to one."
+            f"Bring them to one: pass --image-size {USUAL_SIDE} (image_size={USUAL_SIDE} in Python), which the networks in "
+            "the wheel take, or another."
         )
 
 

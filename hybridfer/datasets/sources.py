@@ -132,10 +132,18 @@ def _nothing(path: Path, container: Container, others: list[int]) -> DatasetErro
         hint = (
             "Expected a folder, zip, tar, csv with a pixels column, or npz; a single image needs its class folder around it."
         )
-        return DatasetError(f"{path} is not recognised. {hint}")
+        return DatasetError(f"{path} is not recognised{_flaw(path)}. {hint}")
     packed = [name for name in names if name.lower().endswith(_ARCHIVES)]
     hint = (
         f"It holds archives; give one by its path: {', '.join(packed[:3])}." if packed else "Expected <class>/<image> files."
     )
     broken = "".join(f" {name}: {what}." for name, what in container.broken[:3])
     return DatasetError(f"{path} holds no images, no csv with a pixels column and no npz.{broken} {hint}")
+
+
+def _flaw(path: Path) -> str:
+    """Say what is wrong with a file that is empty, or is no archive though its name says so."""
+    if not path.stat().st_size:
+        return ": it is empty (0 bytes). Copy or download it again"
+    suffix = path.suffix.lower()
+    return f": its name ends in {suffix}, and its content is none. Copy or download it again" if suffix in _ARCHIVES else ""

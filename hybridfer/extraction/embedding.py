@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -54,6 +55,14 @@ class RowSource(Protocol):
 def blocks_of(images: NDArray, size: int = LOT) -> Iterator[NDArray]:
     """Cut an array of images into blocks."""
     return (images[start : start + size] for start in range(0, len(images), size))
+
+
+def read_ahead(blocks: Iterator[NDArray]) -> Iterator[NDArray]:
+    """Read the first lot of images before anything is made for its rows; give all blocks."""
+    first: list[NDArray] = []
+    while sum(map(len, first)) < LOT and (block := next(blocks, None)) is not None:
+        first.append(block)
+    return chain(first, blocks)
 
 
 def embed_missing(

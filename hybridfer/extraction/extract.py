@@ -22,8 +22,9 @@ from ..networks import Embedder, Network, Preprocessing, is_backbone, load_netwo
 from ..networks.weights import is_weights_file
 from ..recipes import FeatureRecipe, load_recipe
 from ..store import FeatureStore, Listing
+from ..store.manifest import NAME
 from ..suggestion import suggest
-from .embedding import RowSource, alone, blocks_of, embed_missing
+from .embedding import RowSource, alone, blocks_of, embed_missing, read_ahead
 from .keys import asked_layers, default_store_path, open_store, store_key, with_riding
 from .members import on_disk, on_loan, row_source
 
@@ -159,7 +160,11 @@ def extract_features(
     )
     rows = row_source(network, embedder, asked, on_disk if store is None else on_loan)
     path = Path(store) if store is not None else default_store_path(store_key(network, embedder), recipe.name, asked=asked)
-    return _extract(open_store(path, network, embedder, asked), images, rows, progress, start)
+    blocks = images.blocks()
+    if not (path / NAME).exists():
+        # a source that cannot be read leaves no empty store behind
+        blocks = read_ahead(blocks)
+    return _extract(open_store(path, network, embedder, asked), images, blocks, rows, progress, start)
 
 
 def extract_into(
@@ -173,14 +178,22 @@ def extract_into(
 ) -> Extraction:
     """Embed a source into a store that is open; the embedder, or what `row_source` gives, must give its key's layers."""
     start = time.perf_counter()
-    return _extract(store, _Reading(source, on_error, reading), embedder, progress, start)
+    images = _Reading(source, on_error, reading)
+    return _extract(store, images, images.blocks(), embedder, progress, start)
 
 
-def _extract(store: FeatureStore, images: _Reading, embedder: RowSource, progress: bool, start: float) -> Extraction:
+def _extract(
+    store: FeatureStore,
+    images: _Reading,
+    blocks: Iterator[NDArray[np.uint8]],
+    embedder: RowSource,
+    progress: bool,
+    start: float,
+) -> Extraction:
     before = embedder.images_embedded
     with alone(store):
         log.info("%s", _begun(store, images))
-        digests = embed_missing(images.blocks(), store, embedder, total=len(images), progress=progress)
+        digests = embed_missing(blocks, store, embedder, total=len(images), progress=progress)
     dataset = (digests, *images.columns(), images.classes, images.source)
     store.record(*dataset)
     embedded, seconds = embedder.images_embedded - before, time.perf_counter() - start

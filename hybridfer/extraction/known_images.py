@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Sequence
 
 from numpy.typing import NDArray
 
@@ -17,7 +19,12 @@ _told: set[str] = set()
 _looked_at: set[tuple[str, int, bytes]] = set()
 
 
-def warn_of_known_images(network: Network, images: NDArray) -> None:
+def warn_of_known_images(
+    network: Network,
+    images: NDArray,
+    named: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> None:
     """Log a warning, once per process and network, where a network has learnt from images that heads are to be fitted on.
 
     That is as it should be where heads are scored on images that the network has not seen. In a cross-validation it most
@@ -29,6 +36,8 @@ def warn_of_known_images(network: Network, images: NDArray) -> None:
         With trained weights. One that does not say what it was trained on is passed over.
     images : ndarray of shape (n, h, w) or (n, h, w, c)
         What heads are to be fitted on.
+    named, weights : str or path, and the same or a sequence of these
+        What the user calls the network and its weights, as `load_network` takes them.
     """
     if not len(network.trained_on) or network.digest in _told:
         return
@@ -43,11 +52,21 @@ def warn_of_known_images(network: Network, images: NDArray) -> None:
     if count:
         _told.add(network.digest)
         log.warning(
-            "The weights of %s were trained on%s %d of these %d images. Scores on images that a cross-validation or a grid "
+            "The weights %s were trained on%s %d of these %d images. Scores on images that a cross-validation or a grid "
             "search holds out from them are flattered (a leak), as the weights most likely know those too. Score on images "
             "that they have not seen, or train in each fold, by weights=None.",
-            network.name,
+            _called(network, named, weights),
             " or watched" if network.watched is None else "",
             count,
             len(images),
         )
+
+
+def _called(
+    network: Network,
+    named: str | os.PathLike[str],
+    weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+) -> str:
+    """Name weights by their name or file; those of a network's own name, and an ensemble's, by the network alone."""
+    given = os.fspath(weights if isinstance(weights, str | os.PathLike) and weights != "builtin" else named)
+    return f"of {network.name}" if given == network.name else f"{given} of {network.name}"

@@ -110,7 +110,10 @@ def load_network(
         return _shipped(str(network))
     loaded = _trained(weights)
     if loaded.name != str(network):
-        raise WeightsError(f"{weights} holds weights of {loaded.name!r}; {network!r} was asked for.")
+        raise WeightsError(
+            f"{weights} holds weights of {loaded.name!r}; {network!r} was asked for. Name their network: -f {loaded.name} "
+            f"on the command line, CNNFeaturizer({loaded.name!r}, weights={os.fspath(weights)!r}) in Python."
+        )
     return loaded
 
 

@@ -25,6 +25,7 @@ _MODELS: dict[RecipeKind, type[FeatureRecipe] | type[PipelineRecipe]] = {
     "feature": FeatureRecipe,
     "pipeline": PipelineRecipe,
 }
+WEIGHTS_SUFFIX = ".safetensors"
 _PACKAGES: dict[RecipeKind, str] = {"feature": "hybridfer.features", "pipeline": "hybridfer.pipelines"}
 
 
@@ -97,6 +98,12 @@ def load_recipe(
     shipped = _shipped(kind)
     if isinstance(recipe, BaseModel):
         return _of_kind(kind, recipe)
+    if kind == "feature" and os.fspath(recipe).endswith(WEIGHTS_SUFFIX):
+        raise RecipeError(
+            f"{os.fspath(recipe)} is a weights file, by its name; expected a feature recipe. Name a recipe of its network, "
+            f"and give the file beside it: -f RECIPE --weights {os.fspath(recipe)} (in Python weights=; of hybridfer train "
+            "--start)."
+        )
     if not isinstance(recipe, str) or recipe.endswith(".toml") or "/" in recipe or "\\" in recipe:
         return _read(kind, Path(recipe).expanduser(), folder=Path(recipe).expanduser().parent)
     if kind == "feature" and recipe.endswith("]") and recipe.partition("[")[0] in shipped:

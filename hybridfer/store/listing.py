@@ -13,6 +13,7 @@ import xxhash
 from numpy.typing import ArrayLike, NDArray
 
 from hybridfer.errors import StoreError
+from hybridfer.phrases import listed
 from hybridfer.store.contiguous import attribute, block, created, opened, require_members
 from hybridfer.store.key import canonical_json
 from hybridfer.store.sealing import aside, seal
@@ -189,7 +190,11 @@ def choose_listing(store: Path, listings: Sequence[Listing], split: str | None, 
         return finest[0]
     known = "; ".join(f"{item.source} ({item.digest[:8]}): {', '.join(item.counts())}" for item in listings)
     if not found:
-        raise StoreError(f"expected a recorded dataset with split={split!r}, source={source!r}; {store} has {known}.")
+        asked = {"split": split, "source": source}
+        told = listed([f"the {name} {value!r}" for name, value in asked.items() if value is not None])
+        raise StoreError(
+            f"{store} has no recorded dataset of {told}. Ask for a source and a split that it has; it has {known}."
+        )
     raise StoreError(f"several recorded datasets fit; {store} has {known}. Pass source= with a name or those digits.")
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hybridfer.errors import StoreError
 from hybridfer.files import sync
+from hybridfer.home import home
 from hybridfer.store.key import FORMAT_VERSION, StoreKey, canonical_json, parse_json
 from hybridfer.store.layout import LOCK, listings_folder, shards_folder, writing
 from hybridfer.store.sealing import PARTIAL, aside, seal
@@ -167,13 +169,26 @@ def lay_out(path: Path, manifest: Manifest) -> None:
         path.mkdir(parents=True, exist_ok=True)
         sync(path.parent)
     except OSError as error:
-        raise StoreError(f"{path} cannot be made a feature store: {error}. Choose another --store.") from error
+        raise StoreError(f"{path} cannot be made a feature store: {_reason(path, error)}. {_way_out(path)}") from error
     with writing(path):
         if not (path / NAME).exists():
             _require_blank(path)
             with aside(path) as partial:
                 partial.write_text(manifest.to_json(), encoding="utf-8", newline="\n")
                 seal(partial, path / NAME)
+
+
+def _reason(path: Path, error: OSError) -> str:
+    """Say why a folder could not be made; a file in its place is no matter of the system's words."""
+    file = next((place for place in (path, *path.parents) if os.path.isfile(place)), None)
+    return error.strerror or str(error) if file is None else f"{file} is a file, and a store is a folder"
+
+
+def _way_out(path: Path) -> str:
+    """Say what to set, to make a store elsewhere: those that nobody gave a path lie in the home."""
+    if path.is_relative_to(home() / "stores"):
+        return "Set HYBRIDFER_HOME to a folder that can be written."
+    return "Choose another --store."
 
 
 def _require_blank(path: Path) -> None:

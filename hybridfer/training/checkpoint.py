@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,35 @@ from skorch.history import History
 
 from ..errors import WeightsError
 from ..files import moved_into_place
+from ..phrases import listed
 
 FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TrainingIdentity:
+    """What a training is known by.
+
+    Attributes
+    ----------
+    fingerprint : str
+        What differs from it is another training.
+    parts : dict of str to str
+        Each setting of its recipe, its images and its labels, by texts that differ where they do: to say how two differ.
+    """
+
+    fingerprint: str
+    parts: Mapping[str, str]
+
+    def differing(self, parts: Mapping[str, str]) -> list[str]:
+        """Name the parts in which another training differs.
+
+        Examples
+        --------
+        >>> TrainingIdentity("", {"max_epochs": "2", "batch_size": "32"}).differing({"max_epochs": "3", "batch_size": "32"})
+        ['max_epochs']
+        """
+        return sorted(name for name in {*self.parts, *parts} if self.parts.get(name) != parts.get(name))
 
 
 class EpochCheckpoint(Callback):
@@ -22,19 +51,20 @@ class EpochCheckpoint(Callback):
     ----------
     path : Path
         Replaced after each epoch, in one step.
-    fingerprint : str
+    identity : TrainingIdentity
         Names the training: its data, its recipe, its network. A checkpoint of another training is refused.
     """
 
-    def __init__(self, path: Path, fingerprint: str) -> None:
+    def __init__(self, path: Path, identity: TrainingIdentity) -> None:
         self.path = path
-        self.fingerprint = fingerprint
+        self.identity = identity
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Write the state aside, sync it and move it over the last one."""
         state = {
             "format": FORMAT,
-            "fingerprint": self.fingerprint,
+            "fingerprint": self.identity.fingerprint,
+            "parts": dict(self.identity.parts),
             "device": net.module_.generator.device.type,
             "module": net.module_.state_dict(),
             "optimizer": net.optimizer_.state_dict(),
@@ -63,14 +93,18 @@ class EpochCheckpoint(Callback):
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             fingerprint, version, written_on = state["fingerprint"], state["format"], _device_of(state)
+            # none in a checkpoint of an earlier release
+            parts = dict(state.get("parts", {}))
         except Exception as error:
             raise WeightsError(
                 f"{self.path} is no readable checkpoint ({error}). Remove it to train from the start."
             ) from error
-        if version != FORMAT or fingerprint != self.fingerprint:
+        if version != FORMAT or fingerprint != self.identity.fingerprint:
+            differing = self.identity.differing(parts) if parts else []
+            told = listed(differing) if differing else "its data, network or recipe"
             raise WeightsError(
-                f"{self.path} belongs to another training: its data, network or recipe differ. "
-                "Remove it, or train without resuming."
+                f"{self.path} belongs to another training: {told} differ{'s' if len(differing) == 1 else ''}. "
+                "Go on with what it was begun with, remove it, or train without resuming."
             )
         # unknown of a checkpoint of an earlier release that was not written on CUDA
         if written_on not in (device, None):

@@ -21,7 +21,7 @@ from ..networks import Network, catalogue_network, choose_precision, network_pre
 from .augmentation import Augmentation
 from .balancing import BalancedBatches
 from .batches import DeviceBatches, DeviceImages
-from .checkpoint import EpochCheckpoint
+from .checkpoint import EpochCheckpoint, TrainingIdentity
 from .fine_tuning import begin_with
 from .lesson import Lesson, LessonNet
 from .net import ImageNet, TrainedModule
@@ -123,7 +123,7 @@ def build_net(
     data: TrainingData,
     device: torch.device,
     seed: int,
-    fingerprint: str,
+    identity: TrainingIdentity,
     watchers: Sequence[Callback] = (),
     lesson: Lesson | None = None,
 ) -> tuple[ImageNet, DeviceImages]:
@@ -151,7 +151,7 @@ def build_net(
         iterator_valid=DeviceBatches,
         train_split=predefined_split(DeviceImages(*data.valid, device)) if data.valid is not None else None,
         # before early stopping, which ends the round of callbacks of the last epoch
-        callbacks=[*_named(watchers), *_callbacks(parameters, network, batches, fingerprint)],
+        callbacks=[*_named(watchers), *_callbacks(parameters, network, batches, identity)],
         device=str(device),
         verbose=0,
     )
@@ -180,7 +180,7 @@ def trained_module(parameters: Mapping[str, Any], network: Network, generator: t
 
 
 def _callbacks(
-    parameters: Mapping[str, Any], network: Network, batches: DeviceBatches, fingerprint: str
+    parameters: Mapping[str, Any], network: Network, batches: DeviceBatches, identity: TrainingIdentity
 ) -> list[tuple[str, Callback]]:
     epochs = parameters["max_epochs"]
     callbacks: list[tuple[str, Callback]] = []
@@ -197,7 +197,7 @@ def _callbacks(
         callbacks.append(("early_stopping", stopping))
     # after all callbacks whose state it keeps
     if parameters["checkpoint"] is not None:
-        callbacks.append(("checkpoint", EpochCheckpoint(Path(parameters["checkpoint"]), fingerprint)))
+        callbacks.append(("checkpoint", EpochCheckpoint(Path(parameters["checkpoint"]), identity)))
     return callbacks
 
 

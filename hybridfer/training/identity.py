@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..networks import Network, identified_arguments
 from .ancestry import Ancestry
+from .checkpoint import TrainingIdentity
 from .construction import TrainingData
 
 # parameters that the weights do not depend on
@@ -77,6 +79,17 @@ def with_hold_out(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {**recipe, "held_out": HELD_OUT} if recipe["validation_fraction"] else dict(recipe)
 
 
+def training_identity(recipe: Mapping[str, Any], data: TrainingData, seed: int) -> TrainingIdentity:
+    """Name a training of a recipe on images and labels in their order, and what it is made of."""
+    settings = {**recipe, "random_state": seed, "names of classes": list(data.names)}
+    parts = {name: json.dumps(value, sort_keys=True, default=str) for name, value in settings.items()}
+    for split, digests, part in zip(("train", "validation"), data.digests, (data.train, data.valid), strict=True):
+        if part is not None:
+            parts[f"{split} images"] = hashlib.sha256(digests.tobytes()).hexdigest()
+            parts[f"{split} labels"] = hashlib.sha256(_label_bytes(part[1])).hexdigest()
+    return TrainingIdentity(training_fingerprint(recipe, data, seed), parts)
+
+
 def training_fingerprint(recipe: Mapping[str, Any], data: TrainingData, seed: int) -> str:
     """Name a training of a recipe on images and labels in their order."""
     # what is taken from another network goes by the names of classes; without one they are but names
@@ -85,8 +98,12 @@ def training_fingerprint(recipe: Mapping[str, Any], data: TrainingData, seed: in
     for digests, part in zip(data.digests, (data.train, data.valid), strict=True):
         if part is not None:
             sha.update(digests.tobytes())
-            sha.update(np.ascontiguousarray(part[1], dtype=np.int64).tobytes())
+            sha.update(_label_bytes(part[1]))
     return sha.hexdigest()
+
+
+def _label_bytes(labels: NDArray) -> bytes:
+    return np.ascontiguousarray(labels, dtype=np.int64).tobytes()
 
 
 def _identified(network: Network) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from .batches import DeviceImages
 from .calibrating import calibrated
 from .checkpoint import Resume, restore
 from .construction import TrainingData, build_net, first_network
-from .identity import training_fingerprint, training_recipe
+from .identity import training_identity, training_recipe
 from .lesson import build_lesson
 from .net import ImageNet
 from .validation_images import warn_of_copies
@@ -62,8 +62,8 @@ def run_training(
     _tell(data, ancestry)
     with _seeded(seed, device):
         network = first_network(parameters, data.names, seed, ancestry.start)
-        fingerprint = training_fingerprint(recipe, data, seed)
-        net, images = build_net(parameters, network, data, device, seed, fingerprint, callbacks, lesson)
+        identity = training_identity(recipe, data, seed)
+        net, images = build_net(parameters, network, data, device, seed, identity, callbacks, lesson)
         _run(net, images, parameters)
     network = _trained(network, net, recipe, data, ancestry)
     if ancestry.start is not None and parameters["start_share"]:

@@ -36,13 +36,14 @@ def fails(result, *words, code=1):
         (["extract", "faces:9", "--weights", "absent.safetensors"], "absent.safetensors"),
         (["extract", "faces:9", "--weights", "text.txt"], "text.txt"),
         (["extract", "faces:9", "--weights", "empty"], "empty"),
-        (["extract", "faces:9", "--weights", "tiny.safetensors"], "holds weights of 'tiny'"),
+        (["extract", "faces:9", "--weights", "tiny.safetensors"], "Name their network: -f tiny on"),
+        (["benchmark", "faces:90", "-f", "tiny.safetensors"], "-f RECIPE --weights tiny.safetensors"),
         (["extract", "faces:9", "--layers", "embeding"], "got 'embeding'"),
         (["extract", "faces:9", "--layers", "stem,,logits"], "got ''"),
         (["extract", "faces:9", "--device", "cuda:99"], "CUDA devices"),
         (["extract", "faces:9", "--device", "gpu"], "device must be"),
         (["extract", "faces:9", "--precision", "fp16", "--device", "cpu"], "needs a GPU"),
-        (["extract", "faces:9", "--store", "text.txt"], "text.txt"),
+        (["extract", "faces:9", "--store", "text.txt"], "text.txt is a file, and a store is a folder"),
         (["extract", "faces:9", "--store", "full"], "holds other things"),
         (["extract", "faces:9", "--classes", "hapy"], "hapy"),
         (["extract", "faces:9", "--test-split", "private"], "PrivateTest"),
@@ -198,6 +199,20 @@ def test_a_reader_that_has_gone_ends_it_quietly():
     ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
     assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [["benchmark", "nowhere.zip"], ["extract", "nowhere.zip"]], ids=lambda value: value[0])
+def test_a_home_that_takes_no_files_is_named_before_images_are_looked_for(run, workplace, monkeypatch, arguments):
+    (workplace / "file").touch()
+    monkeypatch.setenv("HYBRIDFER_HOME", str(workplace / "file" / "home"))
+    fails(run(*arguments), "home cannot be written", "set HYBRIDFER_HOME to another folder")
+
+
+def test_a_folder_that_is_there_and_takes_no_files_is_named_once(workplace):
+    (workplace / "file").touch()
+    with pytest.raises(HybridferError) as told:
+        check_writable(workplace / "file")
+    assert str(told.value).count(str(workplace / "file")) == 1
 
 
 def test_a_folder_may_be_written_where_its_nearest_ancestor_may(workplace):

@@ -158,6 +158,14 @@ def test_images_of_several_sizes_ask_for_one(tree, png):
         list(scan_dataset(tree).batches())
 
 
+def test_of_several_sizes_none_of_which_a_network_takes_the_networks_own_is_advised(tree, png):
+    for file in tree.rglob("*.png"):
+        file.write_bytes(png(np.zeros((95, 107), dtype=np.uint8)))
+    next(tree.rglob("*.png")).write_bytes(png(np.zeros((96, 96), dtype=np.uint8)))
+    with pytest.raises(DatasetError, match=r"several sizes: 95x107.*--image-size 48 \(image_size=48 in Python\)"):
+        read_dataset(tree)
+
+
 @pytest.mark.parametrize("name", ["../evil.png", "/etc/evil.png", "train/../../evil.png", "C:/evil.png", "..\\evil.png"])
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
 def test_a_zip_member_that_leaves_the_archive_is_refused(tree, pack, tmp_path, name, on_error):
@@ -336,6 +344,13 @@ def test_a_file_of_another_kind_is_not_recognised(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(DatasetError, match=r"not recognised|cannot be read|damaged"):
         read_dataset(tmp_path / "file")
+
+
+@pytest.mark.parametrize(("content", "what"), [(b"", "it is empty"), (b"hello", "its name ends in .zip, and")])
+def test_a_zip_that_is_none_says_so(tmp_path, content, what):
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DatasetError, match=f"a.zip is not recognised: {what}.*download it again"):
+        read_dataset(tmp_path / "a.zip")
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,18 @@ def test_a_mistake_leaves_no_empty_store_behind(faces, weights, tmp_path, mistak
 def test_unreadable_images_are_all_named_before_anything_is_recorded(archive, weights, tmp_path):
     with pytest.raises(DatasetError, match=r"(?s)2 problems.*train/happy/a\.png.*train/happy/b\.png"):
         extract(archive, tmp_path / "s.store", weights)
-    assert FeatureStore(tmp_path / "s.store").listings() == ()
+    assert not (tmp_path / "s.store").exists()
+
+
+def test_a_source_that_cannot_be_read_leaves_no_empty_store_behind(archive, weights, tmp_path):
+    store = tmp_path / "a.store"
+    with pytest.raises(DatasetError):
+        extract_features(archive, "tiny", weights=weights, store=store, progress=False)
+    assert not store.exists()
+    extract_features(archive, "tiny", weights=weights, store=store, on_error="skip", progress=False)
+    with pytest.raises(DatasetError):
+        extract_features(archive, "tiny", weights=weights, store=store, progress=False)
+    assert len(FeatureStore(store))
 
 
 def test_unreadable_images_are_skipped_and_told(archive, weights, tmp_path):

@@ -83,8 +83,13 @@ def test_a_split_that_one_dataset_has_needs_no_source(filled, rows):
 
 
 def test_an_unknown_split_names_the_known_ones(filled):
-    with pytest.raises(StoreError, match=r"split='dev'.*faces\.zip .*: test, train"):
+    with pytest.raises(StoreError, match=r"no recorded dataset of the split 'dev'\..*faces\.zip .*: test, train"):
         filled.load(split="dev")
+
+
+def test_an_unknown_source_names_the_known_ones(filled):
+    with pytest.raises(StoreError, match=r"of the split 'test' and the source 'b\.zip'\..*it has .*faces\.zip"):
+        filled.load(split="test", source="b.zip")
 
 
 def test_a_store_without_a_dataset_says_so(store):

@@ -73,8 +73,15 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path, key):
 
 def test_a_file_is_no_place_for_a_store(tmp_path, key):
     (tmp_path / "faces.store").touch()
-    with pytest.raises(StoreError, match="cannot be made a feature store"):
+    with pytest.raises(StoreError, match=r"faces\.store is a file, and a store is a folder\. Choose another --store"):
         FeatureStore.create(tmp_path / "faces.store", key, {"conv3": 3, "embedding": 5})
+
+
+def test_a_store_that_nobody_gave_a_path_names_the_home_that_cannot_be_written(tmp_path, key, monkeypatch):
+    (tmp_path / "home").touch()
+    monkeypatch.setenv("HYBRIDFER_HOME", str(tmp_path / "home"))
+    with pytest.raises(StoreError, match=r"home is a file.* Set HYBRIDFER_HOME to a folder"):
+        FeatureStore.create(tmp_path / "home" / "stores" / "a.store", key, {"conv3": 3, "embedding": 5})
 
 
 def test_shards_that_lost_their_key_are_not_adopted(filled, key):
