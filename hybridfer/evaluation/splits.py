@@ -233,7 +233,7 @@ def check_trainable(dataset: Dataset, others: tuple[str, ...] = ("validation",))
     few = {name: count for name, count in counts.items() if count < 1 + len(lacking)}
     if few:
         told = ", ".join(f"{name} ({count})" for name, count in few.items())
-        carving = f", as {' and '.join(lacking)} are drawn from them" if lacking else ""
+        carving = f", as {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} drawn from them" if lacking else ""
         raise DatasetError(
             f"train needs at least {1 + len(lacking)} different images of every class{carving}; there are too few of "
             f"{told}. Leave these out with --classes, or add images."

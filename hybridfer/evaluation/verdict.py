@@ -43,7 +43,7 @@ def verdict(rows: Sequence[Row]) -> str:
     worse = [pair for pair in compared if pair[1].is_worse]
     part = "test split" if all(row.twins is None for row in rows) else "twin-free part"
     alone = _without_softmax(rows)
-    sentences = [_winners(better, part) if better else _no_winner(compared[0], part, bool(worse), bool(alone))]
+    sentences = [_winners(better, part) if better else _no_winner(compared, part, bool(worse), bool(alone))]
     if worse:
         sentences.append(_losers(worse[::-1]))
     if alone:
@@ -80,12 +80,13 @@ def _winners(better: list[tuple[Row, SoftmaxComparison]], part: str) -> str:
     return sentence
 
 
-def _no_winner(best: tuple[Row, SoftmaxComparison], part: str, some_worse: bool, some_alone: bool) -> str:
+def _no_winner(compared: list[tuple[Row, SoftmaxComparison]], part: str, some_worse: bool, some_alone: bool) -> str:
     """Say that no head won, and how far the best one came; heads may stand without their own softmax."""
-    row, comparison = best
+    row, comparison = compared[0]
     verb = "beats" if some_worse else "differs from"
     softmax = "its own softmax" if some_alone else "softmax"
-    near = f"best: {row.name}, {wording.lead(comparison.points)}, {wording.p_equation(comparison.p_holm)}"
+    best = "best: " if len(compared) > 1 else ""
+    near = f"{best}{row.name}, {wording.lead(comparison.points)}, {wording.p_equation(comparison.p_holm)}"
     return f"No head {verb} {softmax} beyond chance on the {part} ({near})."
 
 

@@ -52,7 +52,7 @@ def test_several_losers_are_listed_the_worst_first():
 
 
 def test_without_twins_the_test_split_is_named():
-    assert "beyond chance on the test split (best:" in verdict([row("forest", 0.4, 0.41, twins=False)])
+    assert "beyond chance on the test split (forest on compact, +0.4" in verdict([row("forest", 0.4, 0.41, twins=False)])
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_heads_without_their_own_softmax_are_named_where_no_head_won():
     alone = [dataclasses.replace(row(name, 1), versus_softmax=None, feature="views") for name in ("knn", "forest")]
     assert verdict([row("softmax"), row("forest", 1.02, 0.41), *alone]) == (
         "No head differs from its own softmax beyond chance on the twin-free part "
-        "(best: forest on compact, +1.0 point, p = 0.410). The heads on views have no softmax of their own."
+        "(forest on compact, +1.0 point, p = 0.410). The heads on views have no softmax of their own."
     )
     won = verdict([row("forest", 2.0, 0.001), alone[0]])
     assert won.endswith("(McNemar p = 0.001 after Holm's correction). The heads on views have no softmax of their own.")
