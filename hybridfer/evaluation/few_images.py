@@ -11,7 +11,7 @@ from hybridfer.evaluation.rows import Row, count_comparisons
 from hybridfer.evaluation.significance import ALPHA, wilson_interval
 from hybridfer.evaluation.summary import DatasetSummary
 
-#: Test images below which it is warned; with as many, an accuracy near one half is known to 3 points to each side.
+#: Images of a split below which it is warned; with as many, an accuracy near one half is known to 3 points to each side.
 ENOUGH = 1000
 
 

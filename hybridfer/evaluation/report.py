@@ -136,7 +136,7 @@ class BenchmarkReport:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A warning where few test images decide, and for each part of the images that has none of some classes."""
+        """Warnings where few images decide or choose, and of each part of the images that has none of some classes."""
         return (*find_few_images(self.dataset, self.rows), *find_missing_classes(self.dataset, self.rows))
 
     def rows_of(self, feature: str) -> tuple[Row, ...]:

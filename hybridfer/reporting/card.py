@@ -96,7 +96,7 @@ def shipped_card(weights: str | os.PathLike[str]) -> str | None:
     >>> shipped_card("compact").splitlines()[0]
     '# compact.safetensors'
     """
-    return (files(SHIPPED) / f"{weights}.md").read_text(encoding="utf-8") if weights in builtin_weights() else None
+    return (files(SHIPPED) / f"{weights}.md").read_text(encoding="utf-8") if str(weights) in builtin_weights() else None
 
 
 def model_card(
