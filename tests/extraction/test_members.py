@@ -36,7 +36,9 @@ class Member:
         self.network.module.register_forward_pre_hook(self.count)
 
     def count(self, _module, inputs):
-        self.entered += int(inputs[0].flatten(1).any(dim=1).sum())
+        # counted before the sum is read: passes of other threads may end meanwhile, that of the blank one too
+        count = int(inputs[0].flatten(1).any(dim=1).sum())
+        self.entered += count
         if self.entered >= self.fails_at:
             raise KeyboardInterrupt
 
