@@ -168,8 +168,10 @@ def test_every_command_has_help(run, command):
 
 
 def test_the_version_is_that_of_the_package(run):
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
-    assert project["version"] == hybridfer.__version__
+    root = Path(__file__).parents[2]
+    assert tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"] == hybridfer.__version__
+    assert f"\nversion: {hybridfer.__version__}\n" in (root / "CITATION.cff").read_text()
+    assert f"version = {{{hybridfer.__version__}}}" in (root / "README.md").read_text()
     assert hybridfer.__version__ in done(run("--version")).stdout
 
 
