@@ -57,9 +57,11 @@ def merge(store: Path, others: tuple[Path, ...]) -> None:
     """Add the rows and listings of OTHERS to STORE, which is made if need be; all must hold the same kind of features."""
     from ..store import FeatureStore
 
-    first = FeatureStore(others[0])
+    first, *further = (FeatureStore(other) for other in others)
+    for other in further:
+        first.require_same_key(other)
     target = FeatureStore.create(store, first.key, first.widths, first.riding)
-    added = target.merge(*others)
+    added = target.merge(first, *further)
     click.echo(f"{store}: {added:,} rows added, {len(target):,} in all")
 
 

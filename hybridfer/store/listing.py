@@ -88,7 +88,9 @@ class Listing:
         found = np.asarray(labels)
         if found.ndim != 1 or not (np.issubdtype(found.dtype, np.integer) or not found.size):
             raise StoreError(f"labels must be whole numbers, one an image; got {found.dtype} of shape {found.shape}.")
-        return cls(digests, found.astype(np.int64), _texts(splits), _texts(names), tuple(map(str, classes)), str(source))
+        return cls(
+            digests, found.astype(np.int64), _texts(splits), _texts(names), tuple(map(str, classes)), _printable(source)
+        )
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Count the images of each class in each split; those without a label are under ``"?"``."""
@@ -100,8 +102,11 @@ class Listing:
         return found
 
     def divides(self, other: Listing) -> bool:
-        """Tell whether this is the dataset that another is, with splits that lie within the other's, as carved ones do."""
-        if (self.source, self.classes, len(self)) != (other.source, other.classes, len(other)):
+        """Tell whether this is the dataset that another is, with splits that lie within the other's, as carved ones do.
+
+        Where it was read from makes no difference: a folder goes by several paths.
+        """
+        if (self.classes, len(self)) != (other.classes, len(other)):
             return False
         mine, theirs = (np.lexsort((item.names, item.digests)) for item in (self, other))
         same = ("digests", "labels", "names")
@@ -183,7 +188,9 @@ def choose_listing(store: Path, listings: Sequence[Listing], split: str | None, 
     """
     if not listings:
         raise StoreError(f"{store} has no recorded dataset. Run: hybridfer extract DATA --store {store}")
-    found = [item for item in listings if source is None or item.source == source or item.digest.startswith(source)]
+    found = [
+        item for item in listings if source is None or item.source == _printable(source) or item.digest.startswith(source)
+    ]
     found = [item for item in found if split is None or split in item.splits]
     finest = [item for item in found if all(item is other or item.divides(other) for other in found)]
     if finest:
@@ -209,6 +216,11 @@ def _write_texts(file: h5py.File, name: str, texts: NDArray[np.str_]) -> None:
 def _read_texts(file: h5py.File, name: str) -> NDArray[np.str_]:
     """Read texts back, shape (n,)."""
     return np.strings.decode(block(file, name, "S", 1).dataset[:], "utf-8", "surrogatepass")
+
+
+def _printable(source: str) -> str:
+    """Spell out the bytes of a path that are no UTF-8, which an attribute of HDF5 must be."""
+    return str(source).encode("utf-8", "backslashreplace").decode()
 
 
 def _texts(values: ArrayLike) -> NDArray[np.str_]:

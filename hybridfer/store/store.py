@@ -219,9 +219,19 @@ class FeatureStore(ReadableStore):
         """
         stores = [other if isinstance(other, FeatureStore) else FeatureStore(other) for other in others]
         for other in stores:
-            if differing := self._manifest.difference(other._manifest):
-                raise StoreError(f"{other.path} cannot be merged into {self.path}. {'. '.join(differing)}.")
+            self.require_same_key(other)
         return sum(self._absorb(other) for other in stores)
+
+    def require_same_key(self, other: FeatureStore) -> None:
+        """Refuse a store whose rows cannot stand beside those of this one.
+
+        Raises
+        ------
+        StoreError
+            If the features of the two depend on anything else, with what it is.
+        """
+        if differing := self._manifest.difference(other._manifest):
+            raise StoreError(f"{other.path} cannot be merged into {self.path}. {'. '.join(differing)}.")
 
     def compact(self) -> int:
         """Join small shards to large ones; readers and killed compactions do no harm.

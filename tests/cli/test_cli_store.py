@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -49,3 +50,12 @@ def test_a_mistyped_command_is_told_which_was_meant(run, typed, meant):
 def test_every_command_that_is_listed_can_be_called(run):
     for name in COMMANDS:
         assert run(name, "--help").exit_code == 0
+
+
+def test_stores_that_do_not_go_together_leave_no_new_one(run, filled, weights):
+    command = ("extract", "faces:20", "-f", "tiny", "--weights", weights, "--layers", "conv1", "--store", "b.store")
+    assert run(*command).exit_code == 0
+    told = run("store", "merge", "all.store", "a.store", "b.store")
+    assert told.exit_code == 1
+    assert "b.store cannot be merged into" in told.stderr
+    assert not Path("all.store").exists()

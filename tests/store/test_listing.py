@@ -213,3 +213,23 @@ def test_datasets_that_differ_in_more_than_finer_splits_ask_for_a_source(filled,
     carved(filled, rows, **changes)
     with pytest.raises(StoreError, match="several recorded datasets fit"):
         filled.load(split="train")
+
+
+def test_one_dataset_under_two_paths_is_one(filled, rows):
+    before = filled.load(split="train")
+    digests, _ = rows(0, 30)
+    (first,) = filled.listings()
+    filled.record(digests, first.labels, first.splits, first.names, first.classes, "/data/faces.zip")
+    for found, expected in zip(filled.load(split="train"), before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert len(filled.load(source="/data/faces.zip")[0]) == 30
+
+
+def test_a_source_whose_path_is_no_utf8_is_recorded_and_found(store, rows):
+    digests, features = rows(0, 2)
+    store.append(digests, features)
+    source = b"caf\xe9".decode(errors="surrogateescape")
+    store.record(digests, [0, 0], ["all"] * 2, ["a", "b"], ("happy",), source)
+    (found,) = FeatureStore(store.path).listings()
+    assert found.source == r"caf\udce9"
+    assert len(store.load(source=source)[0]) == 2
