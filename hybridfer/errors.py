@@ -18,6 +18,10 @@ class StoreError(HybridferError, ValueError):
     """A feature store is damaged, incomplete, or was written for other features."""
 
 
+class UnreadableStoreError(StoreError):
+    """A feature store cannot be read here and now, though nothing says that it is damaged."""
+
+
 class RecipeError(HybridferError, ValueError):
     """A recipe names something that does not exist or cannot be built."""
 

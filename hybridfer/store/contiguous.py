@@ -13,11 +13,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from hybridfer.errors import StoreError
+from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.store.key import FORMAT_VERSION
 
 # What h5py raises on files that are truncated, forged or no HDF5 at all.
 TROUBLE = (OSError, KeyError, RuntimeError, TypeError, ValueError, OverflowError, MemoryError, AttributeError)
+# What the system says where the file itself may be sound.
+REFUSALS = (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
 
 
 @contextmanager
@@ -32,6 +34,8 @@ def opened(path: Path) -> Iterator[h5py.File]:
         If there is no such file.
     StoreError
         If HDF5 stumbles over its contents, at once or later inside the block.
+    UnreadableStoreError
+        If the system refuses to read it.
     """
     try:
         with h5py.File(path, "r", locking=False) as file:
@@ -42,6 +46,9 @@ def opened(path: Path) -> Iterator[h5py.File]:
         if not path.exists():
             # HDF5 looks a file up again after it opened it; one that was compacted away in between is not damaged.
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
+        if isinstance(error, OSError) and error.errno in REFUSALS:
+            reason = os.strerror(error.errno)
+            raise UnreadableStoreError(f"{path} cannot be read: {reason}. Check permissions and the disk.") from error
         raise StoreError(f"{path} is truncated or damaged ({error}).") from error
 
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hybridfer.errors import StoreError
+from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.files import sync
 from hybridfer.home import home
 from hybridfer.store.key import FORMAT_VERSION, StoreKey, canonical_json, parse_json
 from hybridfer.store.layout import LOCK, listings_folder, shards_folder, writing
-from hybridfer.store.sealing import PARTIAL, aside, seal
+from hybridfer.store.sealing import aside, is_partial, seal
 
 NAME = "key.json"
 # Far beyond any key; a file larger than this was not written by a store.
@@ -122,7 +122,7 @@ class Manifest:
             raise StoreError(f"expected an object; got {type(content).__name__}.")
         version = content.get("format")
         if type(version) is int and version > RIDING_VERSION:
-            raise StoreError(
+            raise UnreadableStoreError(
                 f"it was written by a newer hybridfer (format {version}; this one reads {RIDING_VERSION}). "
                 "Run: pip install --upgrade hybridfer"
             )
@@ -142,6 +142,8 @@ def read_manifest(path: Path) -> Manifest:
     ------
     StoreError
         If there is none, or it is damaged, with the command that mends it.
+    UnreadableStoreError
+        If a newer hybridfer wrote it, or the system refuses to read it.
     """
     file = path / NAME
     try:
@@ -149,10 +151,14 @@ def read_manifest(path: Path) -> Manifest:
             text = stream.read(LONGEST).decode()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise StoreError(f"{path} is no feature store. Run: hybridfer extract DATA --store {path}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{file} cannot be read: {error}. Restore it from a copy.") from error
+    except OSError as error:
+        raise UnreadableStoreError(f"{file} cannot be read: {error}. Check permissions and the disk.") from error
+    except UnicodeDecodeError as error:
+        raise StoreError(f"{file} is damaged: {error}. Restore it from a copy, or extract again elsewhere.") from error
     try:
         return Manifest.from_json(text)
+    except UnreadableStoreError as error:
+        raise UnreadableStoreError(f"{file} cannot be read: {error}") from error
     except StoreError as error:
         raise StoreError(f"{file} is damaged: {error} Restore it from a copy, or extract again elsewhere.") from error
 
@@ -170,6 +176,7 @@ def lay_out(path: Path, manifest: Manifest) -> None:
         sync(path.parent)
     except OSError as error:
         raise StoreError(f"{path} cannot be made a feature store: {_reason(path, error)}. {_way_out(path)}") from error
+    _require_no_strangers(path)
     with writing(path):
         if not (path / NAME).exists():
             _require_blank(path)
@@ -191,11 +198,19 @@ def _way_out(path: Path) -> str:
     return "Choose another --store."
 
 
-def _require_blank(path: Path) -> None:
-    """Refuse a folder in which anything stands but the beginnings of a store."""
-    begun = {path / LOCK, shards_folder(path), listings_folder(path)}
-    strange = sorted(entry.name for entry in path.iterdir() if entry not in begun and entry.suffix != PARTIAL)
+def _require_no_strangers(path: Path) -> None:
+    """Refuse a folder that is neither a store nor the beginnings of one, before anything is written into it."""
+    if (path / NAME).exists():
+        return
+    # another process may be making the store just now, key.json included
+    begun = {path / LOCK, path / NAME, shards_folder(path), listings_folder(path)}
+    strange = sorted(entry.name for entry in path.iterdir() if entry not in begun and not is_partial(entry))
     if strange:
         raise StoreError(f"{path} holds other things ({', '.join(strange[:5])}). Choose a new or empty folder.")
+
+
+def _require_blank(path: Path) -> None:
+    """Refuse a folder in which anything stands but the beginnings of a store; the caller holds the lock."""
+    _require_no_strangers(path)
     if any(shards_folder(path).iterdir()):
         raise StoreError(f"{path} holds shards but no {NAME}. Restore that file from a copy, or choose another folder.")

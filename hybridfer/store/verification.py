@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfer.errors import StoreError
+from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.files import sync
 from hybridfer.store.layout import damaged_folder, listings_folder, shards_folder, unfinished, writing
 from hybridfer.store.listing import Listing, read_listing
@@ -55,6 +55,8 @@ def verify_store(path: str | os.PathLike[str], *, quarantine: bool = False) -> V
     ------
     StoreError
         If there is no store at `path`.
+    UnreadableStoreError
+        If a newer hybridfer wrote it, or the system refuses to read a part of it: no sign of damage.
 
     Examples
     --------
@@ -92,6 +94,8 @@ def _checked_manifest(store: Path) -> tuple[Manifest | None, list[str]]:
     """Read key.json; a damaged one is a finding, and a folder without shards is no store."""
     try:
         return read_manifest(store), []
+    except UnreadableStoreError:
+        raise
     except StoreError as error:
         if not shards_folder(store).is_dir():
             raise
@@ -119,7 +123,7 @@ def _checked_shard(path: Path, manifest: Manifest | None) -> ShardFindings:
     try:
         shard = read_shard(path, manifest)
         damaged = np.concatenate([found for _, _, found in shard.checked_blocks()])
-    except FileNotFoundError:
+    except (FileNotFoundError, UnreadableStoreError):
         raise
     except StoreError as error:
         return ShardFindings(path, np.empty(0, DIGEST), np.empty(0, np.uint64), (str(error),))
@@ -164,6 +168,8 @@ def _checked_listings(store: Path) -> Iterator[tuple[Path, Listing | StoreError]
     for name in sealed_names(folder):
         try:
             yield folder / name, read_listing(folder / name)
+        except UnreadableStoreError:
+            raise
         except StoreError as error:
             yield folder / name, error
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from hybridfer.errors import StoreError
+from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.store import FeatureStore, verify_store
 from hybridfer.store.manifest import NAME
 
@@ -36,7 +36,7 @@ def test_a_truncated_key_file_is_refused(store):
 def test_a_store_of_a_newer_format_asks_for_an_upgrade(store):
     file = store.path / NAME
     file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
-    with pytest.raises(StoreError, match="pip install --upgrade hybridfer"):
+    with pytest.raises(UnreadableStoreError, match=r"cannot be read: it was .* pip install --upgrade hybridfer$"):
         FeatureStore(store.path)
 
 
@@ -58,7 +58,7 @@ def test_a_creation_that_was_killed_is_finished(tmp_path, key):
     folder = tmp_path / "faces.store"
     (folder / "shards").mkdir(parents=True)
     (folder / "lock").touch()
-    (folder / "1234.partial").write_text("half a ke")
+    (folder / f"{'0f' * 16}.partial").write_text("half a ke")
     FeatureStore.create(folder, key, {"conv3": 3, "embedding": 5})
     assert verify_store(folder).leftovers == ()
     assert FeatureStore(folder).key == key
@@ -69,6 +69,15 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path, key):
     with pytest.raises(StoreError, match=r"thesis\.tex"):
         FeatureStore.create(tmp_path, key, {"conv3": 3, "embedding": 5})
     assert not (tmp_path / NAME).exists()
+
+
+def test_a_folder_of_other_things_keeps_partial_files_of_other_programs(tmp_path, key):
+    names = {"film.mp4.partial", "thesis.tex"}
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(StoreError, match="holds other things"):
+        FeatureStore.create(tmp_path, key, {"conv3": 3, "embedding": 5})
+    assert {entry.name for entry in tmp_path.iterdir()} == names
 
 
 def test_a_file_is_no_place_for_a_store(tmp_path, key):

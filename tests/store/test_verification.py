@@ -1,11 +1,13 @@
 import contextlib
+import errno
+import json
 import shutil
 
 import h5py
 import numpy as np
 import pytest
 
-from hybridfer.errors import StoreError
+from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.store import FeatureStore, verify_store
 
 
@@ -134,13 +136,38 @@ def test_images_without_features_are_incomplete_not_damaged(filled, rows):
 
 
 def test_unfinished_files_are_reported_ignored_and_removed_by_the_next_writer(filled, rows):
-    partial = filled.path / "shards" / "0123.partial"
+    partial = filled.path / "shards" / f"{'01' * 16}.partial"
     partial.write_bytes(b"half a shard")
     report = filled.verify()
-    assert (report.ok, report.leftovers) == (True, ("shards/0123.partial",))
+    assert (report.ok, report.leftovers) == (True, (f"shards/{partial.name}",))
     assert len(FeatureStore(filled.path)) == 30
     filled.append(*rows(30, 31))
     assert not partial.exists()
+
+
+def test_a_store_of_a_newer_hybridfer_is_no_damage_and_stays(filled):
+    file = filled.path / "key.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
+    before = sorted(filled.path.rglob("*"))
+    with pytest.raises(UnreadableStoreError, match="pip install --upgrade hybridfer"):
+        verify_store(filled.path, quarantine=True)
+    assert sorted(filled.path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("folder", ["shards", "listings"])
+def test_what_the_system_refuses_to_read_is_no_damage_and_stays(filled, monkeypatch, folder):
+    read = h5py.File
+
+    def refuse(path, *arguments, **settings):
+        if path.parent.name == folder:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(path, *arguments, **settings)
+
+    before = sorted(filled.path.rglob("*"))
+    monkeypatch.setattr(h5py, "File", refuse)
+    with pytest.raises(UnreadableStoreError, match=r"cannot be read: Permission denied\. Check permissions"):
+        verify_store(filled.path, quarantine=True)
+    assert sorted(filled.path.rglob("*")) == before
 
 
 def test_what_is_no_store_cannot_be_verified(tmp_path):
