@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,7 @@ def audit(
 
     if drop_near and (fix is None or not near):
         raise click.UsageError("--drop-near says what --fix FILE.csv drops; give both, and leave --no-near out.")
-    _check_free([fix, listed, None if out is None else out / JSON_NAME], overwrite)
+    _check_free([fix, listed, None if out is None else out / JSON_NAME], [data, options["index"]], overwrite)
     dataset = read_dataset(data, **{**reading(options), "on_error": "skip"})
     found = find_faults(dataset, near=DISTANCE if near else None, verbose=obj["verbose"])
     report = found.report()
@@ -104,12 +105,14 @@ def _about_fix(fix: Path, selection: Selection) -> str:
     )
 
 
-def _check_free(paths: Sequence[Path | None], overwrite: bool) -> None:
-    """Find out before any work whether files may be written, and are not one and the same."""
+def _check_free(paths: Sequence[Path | None], read: Sequence[str | None], overwrite: bool) -> None:
+    """Find out before any work whether files may be written, are not one and the same, and none is what is read."""
     given = [path for path in paths if path is not None]
-    if len({path.absolute() for path in given}) < len(given):
-        raise click.UsageError("--fix and --list name one file; give each a file of its own.")
+    if len({os.path.realpath(path) for path in given}) < len(given):
+        raise click.UsageError("--fix, --list and --out name one file; give each a file of its own.")
     for path in given:
+        if any(path.exists() and os.path.exists(source) and path.samefile(source) for source in read if source):
+            raise click.UsageError(f"{path} is what is read, as DATA or --index; write to a file of another name.")
         if path.exists() and not overwrite:
             raise HybridferError(f"{path} is there already. Choose another name, or replace it with --overwrite.")
         check_writable(path.parent)

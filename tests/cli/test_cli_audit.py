@@ -129,8 +129,27 @@ def test_near_duplicates_cannot_be_dropped_where_nothing_is_fixed_or_looked_for(
     fails(run("audit", "faces:20", *options), "--drop-near", code=2)
 
 
-def test_two_results_need_two_files(run):
-    fails(run("audit", "faces:20", "--fix", "a.csv", "--list", "./a.csv"), "file of its own", code=2)
+@pytest.mark.parametrize("other", [("--list", "./a.csv"), ("--list", "sub/../a.csv"), ("--list", "link/a.csv")])
+def test_two_results_need_two_files(run, workplace, other):
+    (workplace / "sub").mkdir()
+    (workplace / "link").symlink_to(workplace)
+    fails(run("audit", "faces:20", "--fix", "a.csv", *other), "file of its own", code=2)
+    assert not Path("a.csv").exists()
+
+
+@pytest.mark.parametrize("option", ["--fix", "--list"])
+@pytest.mark.parametrize("written", ["data.csv", "sub/../data.csv", "link.csv", "cleaned.csv"])
+def test_what_is_read_is_never_written_over(run, workplace, option, written):
+    Path("data.csv").write_text(
+        "emotion,pixels\n" + "".join(f"{row % 2},{' '.join(['7'] * 2303)} {row}\n" for row in range(4))
+    )
+    done(run("audit", "data.csv", "--no-near", "--fix", "cleaned.csv"))
+    (workplace / "sub").mkdir()
+    (workplace / "link.csv").symlink_to("data.csv")
+    before = Path(written).read_bytes()
+    command = ["audit", "data.csv", "--index", "cleaned.csv", option, written, "--overwrite"]
+    fails(run(*command), f"{written} is what is read", code=2)
+    assert Path(written).read_bytes() == before
 
 
 def test_training_and_benchmark_take_an_index_too(run, quick):
