@@ -42,7 +42,7 @@ Drop = tuple[int, str, int | None]
 Dropped = dict[int, tuple[str, int | None]]
 
 
-def clean_dataset(found: Findings, *, drop_near: bool = False) -> Selection:
+def clean_dataset(found: Findings, *, drop_near: bool = False, earlier: Selection | None = None) -> Selection:
     """Decide for every image whether it is kept.
 
     Parameters
@@ -51,11 +51,13 @@ def clean_dataset(found: Findings, *, drop_near: bool = False) -> Selection:
         From `hybridfer.audit.find_faults`. What could not be read is listed as dropped.
     drop_near : bool
         Whether images go that look like another one.
+    earlier : Selection, optional
+        The index that the dataset was read with. What it dropped stays dropped, as an index must name all of its source.
 
     Returns
     -------
     Selection
-        In the dataset's order, for ``read_dataset(..., index=...)``.
+        In the dataset's order, behind what was dropped or unreadable, for ``read_dataset(..., index=...)``.
 
     Raises
     ------
@@ -91,7 +93,8 @@ def clean_dataset(found: Findings, *, drop_near: bool = False) -> Selection:
         instead = "" if stays is None else names[stays]
         choices[name] = Choice(name, split, word, position not in dropped, reason, instead)
     unusable = {problem.where: Choice(problem.where, "", "", False, problem.what) for problem in dataset.problems}
-    return Selection({**unusable, **choices}, dataset.source)
+    selection = Selection({**unusable, **choices}, dataset.source)
+    return selection if earlier is None else selection.after(earlier)
 
 
 def _dropped(found: Findings) -> Iterator[Drop]:

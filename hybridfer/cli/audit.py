@@ -64,7 +64,7 @@ def audit(
 
     --fix decides for every image, with a reason. The test split is left as it is, since others score it. Train and
     validation lose copies of test images, copies of each other, and copies whose labels most of the others contradict;
-    where copies have no majority label, all of them go. Train loses blank images.
+    where copies have no majority label, all of them go. Train loses blank images. What --index drops stays dropped.
 
     Near-duplicates are kept, as images that look alike need not be one photograph. With --drop-near train and validation
     lose those of test images, train those of validation images; and of look-alikes in one split the first of each label,
@@ -75,11 +75,14 @@ def audit(
     from ..audit.near import DISTANCE
     from ..audit.report import JSON_NAME
     from ..datasets import read_dataset
+    from ..datasets.selection import read_selection
     from ..reporting.audit_table import render_audit
 
     if drop_near and (fix is None or not near):
         raise click.UsageError("--drop-near says what --fix FILE.csv drops; give both, and leave --no-near out.")
-    _check_free([fix, listed, None if out is None else out / JSON_NAME], [data, options["index"]], overwrite)
+    index = options["index"]
+    _check_free([fix, listed, None if out is None else out / JSON_NAME], [data, index], overwrite)
+    earlier = None if index is None else read_selection(index)
     dataset = read_dataset(data, **{**reading(options), "on_error": "skip"})
     found = find_faults(dataset, near=DISTANCE if near else None, verbose=obj["verbose"])
     report = found.report()
@@ -91,7 +94,7 @@ def audit(
         click.echo(f"{listed} lists all groups", err=True)
     click.echo(report.to_json().rstrip() if as_json else render_audit(report).rstrip())
     if fix is not None:
-        selection = clean_dataset(found, drop_near=drop_near)
+        selection = clean_dataset(found, drop_near=drop_near, earlier=earlier)
         _write(fix, selection.to_csv())
         click.echo(f"\n{_about_fix(fix, selection)}", err=True)
 

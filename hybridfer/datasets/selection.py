@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +83,35 @@ class Selection:
     def drops(self, name: str) -> bool:
         """Whether something in the source, be it an image or not, is known and left out."""
         return name in self.choices and not self.choices[name].keep
+
+    def after(self, earlier: Selection) -> Selection:
+        """Drop, too, what an earlier selection dropped, so that what was chosen of the rest is an index of the whole source.
+
+        Parameters
+        ----------
+        earlier : Selection
+            What the source was read with.
+
+        Returns
+        -------
+        Selection
+            What was dropped earlier stands first.
+
+        Examples
+        --------
+        >>> first = Selection({name: Choice(name, "train", "sad", name != "b") for name in "ab"}, "first.csv")
+        >>> second = Selection({"a": Choice("a", "train", "sad", True)}, "second.csv")
+        >>> [(choice.name, choice.keep) for choice in second.after(first).choices.values()]
+        [('b', False), ('a', True)]
+        """
+        dropped = {name: self._still_dropped(each) for name, each in earlier.choices.items() if not each.keep}
+        return replace(self, choices={**dropped, **self.choices})
+
+    def _still_dropped(self, each: Choice) -> Choice:
+        """What stood for an image and goes now is replaced by what stands for it; a place told by half is no place."""
+        if self.drops(each.kept_instead):
+            each = replace(each, kept_instead=self.choices[each.kept_instead].kept_instead)
+        return replace(each, split="", class_name="") if None in (each.split, each.class_name) else each
 
     def kept(
         self, names: Sequence[str], splits: Iterable[str], classes: Iterable[str], everything: Iterable[str], source: str

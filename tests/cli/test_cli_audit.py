@@ -94,6 +94,18 @@ def test_fix_writes_what_other_commands_read(run, dirty, weights):
     assert (again["n_images"], again["exact"]["groups"], again["unreadable"]) == (59, 0, [])
 
 
+def test_fix_goes_on_from_an_earlier_index(run, dirty):
+    done(run("audit", dirty, "--no-near", "--fix", "first.csv"))
+    (dirty / "train" / "sad" / "new.png").write_bytes((dirty / "train" / "sad" / "05.png").read_bytes())
+    with Path("first.csv").open("a") as file:
+        file.write("train/sad/new.png,train,sad,keep,,\n")
+    again = ["audit", dirty, "--no-near", "--json", "--index"]
+    assert "second.csv: 59 kept, 6 dropped" in done(run(*again, "first.csv", "--fix", "second.csv")).stderr
+    reasons = {row["name"]: row["reason"] for row in rows_of("second.csv") if row["decision"] == "drop"}
+    assert (reasons["train/sad/blank.png"], reasons["train/sad/new.png"]) == ("is blank", "is a copy of a train image")
+    assert json.loads(done(run(*again, "second.csv")).stdout)["n_images"] == 59
+
+
 def test_all_groups_are_listed_in_a_file(run, dirty):
     result = done(run("audit", dirty, "--list", "new/groups.csv", "--no-near"))
     assert "new/groups.csv lists all groups" in result.stderr

@@ -1,5 +1,7 @@
 """The index= option: what it leaves out, and how an index of something else is noticed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -107,6 +109,21 @@ def test_names_with_commas_quotes_and_newlines_are_kept_apart(tmp_path):
     path = tmp_path / "cleaned.csv"
     path.write_text(selection.to_csv(), newline="")
     assert read_selection(path) == selection
+
+
+def test_what_an_earlier_index_dropped_stays_dropped_and_points_to_what_is_kept():
+    earlier = [
+        Choice("a", "train", "sad", True),
+        Choice("b", "train", "sad", False, "is a copy", "a"),
+        Choice("by hand", "train", None, False),
+    ]
+    later = [Choice("a", "train", "sad", False, "looks alike", "c"), Choice("c", "test", "sad", True)]
+    first, second = (Selection({choice.name: choice for choice in each}, "index") for each in (earlier, later))
+    assert list(second.after(first).choices.values()) == [
+        replace(earlier[1], kept_instead="c"),
+        replace(earlier[2], split="", class_name=""),
+        *later,
+    ]
 
 
 @pytest.mark.parametrize(
