@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from hybridfer.audit.listing import KINDS, Listing, list_groups
 from hybridfer.audit.near import Matches
 from hybridfer.audit.report import AuditReport, Duplicates, NearDuplicates
 from hybridfer.audit.worst import MOST_MEMBERS, worst_groups
+from hybridfer.csv_layout import to_csv
 from hybridfer.datasets.dataset import SPLITS, Dataset
 
 
@@ -118,12 +117,8 @@ class Findings:
         """
         table = self.table()
         del table["position"]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(table)
         columns = [np.where(column, "yes", "no") if column.dtype == bool else column for column in table.values()]
-        writer.writerows(zip(*(column.tolist() for column in columns), strict=True))
-        return text.getvalue()
+        return to_csv([table, *zip(*(column.tolist() for column in columns), strict=True)])
 
     def _listing(self, splits: NDArray[np.int8]) -> Listing:
         near = None if self.near is None else self.near.groups

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer.csv_layout import to_csv
 from hybridfer.errors import DatasetError
 
 COLUMNS = ("name", "split", "class", "decision", "reason", "kept_instead")
@@ -72,13 +72,11 @@ class Selection:
 
     def to_csv(self) -> str:
         """Write the choices as comma-separated values, with a line of headings."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for each in self.choices.values():
-            decision = KEEP if each.keep else DROP
-            writer.writerow([each.name, each.split, each.class_name, decision, each.reason, each.kept_instead])
-        return text.getvalue()
+        rows = (
+            (each.name, each.split, each.class_name, KEEP if each.keep else DROP, each.reason, each.kept_instead)
+            for each in self.choices.values()
+        )
+        return to_csv([COLUMNS, *rows])
 
     def drops(self, name: str) -> bool:
         """Whether something in the source, be it an image or not, is known and left out."""

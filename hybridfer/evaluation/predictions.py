@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hybridfer.csv_layout import to_csv
 from hybridfer.errors import HybridferError
 from hybridfer.evaluation.prediction import Key, Prediction
 from hybridfer.files import write_aside
@@ -130,15 +130,11 @@ class PredictionTable:
         str
             The CSV text with a header; the confidence is empty where a head gives no probabilities.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["name", "label", "twin", *self._headings()])
         classes = np.array(self.classes)
         columns = [self.names, classes[self.labels], np.where(self.twins, "yes", "no")]
         for key, predicted in self.predicted.items():
             columns += [classes[predicted], self._confidence(key)]
-        writer.writerows(zip(*columns, strict=True))
-        return text.getvalue()
+        return to_csv([["name", "label", "twin", *self._headings()], *zip(*columns, strict=True)])
 
     def write(self, folder: Path) -> None:
         """Write predictions.csv and predictions.npz into a folder.

@@ -103,8 +103,8 @@ def test_two_columns_written_by_hand_are_enough(tree, indexed, tmp_path):
     assert read_dataset(tree, index=path).names.tolist() == names[3:].tolist()
 
 
-def test_names_with_commas_quotes_and_newlines_are_kept_apart(tmp_path):
-    names = ['a,"b".png', "c\nd.png", "Zoë.png"]
+def test_names_with_commas_quotes_and_line_breaks_are_kept_apart(tmp_path):
+    names = ['a,"b".png', "c\nd.png", "e\rf.png", "Zoë.png"]
     selection = Selection({name: Choice(name, "train", "sad", name != "Zoë.png") for name in names}, "cleaned.csv")
     path = tmp_path / "cleaned.csv"
     path.write_text(selection.to_csv(), newline="")
