@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+#: Letters of its name by which a file is known that a killed process left half written.
+_RECOGNISED = 40
 
 
 @contextmanager
@@ -36,7 +38,8 @@ def moved_into_place(path: Path) -> Iterator[Path]:
     ['note.txt']
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")
+    # cut short, as what is added must not make a name too long that is not
+    partial = path.with_name(f".{path.name[:_RECOGNISED]}.{os.getpid()}-{os.urandom(4).hex()}.partial")
     try:
         yield partial
         sync(partial)

@@ -28,6 +28,19 @@ def test_a_failed_write_leaves_the_earlier_file_and_nothing_beside_it(tmp_path, 
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("name", ["a" * 251 + ".csv", "é" * 125 + ".csv", "😀" * 63])
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path, name):
+    write_aside(tmp_path / name, b"whole")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: b"whole"}
+
+
+def test_files_whose_long_names_begin_alike_are_written_at_once(tmp_path):
+    first, second = (tmp_path / f"{'a' * 60}{end}" for end in "12")
+    with moved_into_place(first) as one, moved_into_place(second) as other:
+        _ = one.write_bytes(b"1"), other.write_bytes(b"2")
+    assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
+
+
 def test_threads_that_write_one_file_at_once_do_not_take_each_others_parts(tmp_path):
     contents = [bytes([65 + i]) * 200_000 for i in range(4)]
     with ThreadPoolExecutor(4) as pool:
