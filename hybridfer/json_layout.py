@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, NoReturn, TypeVar
@@ -16,6 +17,8 @@ Value = TypeVar("Value")
 _LINE = 110
 # a broken report can miss every field; the first few say enough
 _SHOWN_FAULTS = 5
+# bytes of file names that are no UTF-8; neither UTF-8 nor strict readers of JSON take them
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class LayoutError(ValueError):
@@ -58,6 +61,8 @@ def plain(value: Any, skip: Sequence[str] = ()) -> Any:
 def to_json(value: Any) -> str:
     """Write JSON with two spaces of indent, lists of scalars on one line, and a newline at the end.
 
+    Bytes of file names that are no UTF-8 are spelt out in the text, with a backslash.
+
     Raises
     ------
     ValueError
@@ -73,7 +78,7 @@ def to_json(value: Any) -> str:
       ]
     }
     """
-    return _indented(value, "") + "\n"
+    return _SURROGATES.sub(lambda found: f"\\\\u{ord(found[0]):04x}", _indented(value, "")) + "\n"
 
 
 def from_json(kind: type[Value], text: str | bytes) -> Value:

@@ -12,6 +12,12 @@ def test_json_is_what_the_standard_library_reads():
     assert json.loads(to_json(value)) == value
 
 
+def test_names_that_are_no_utf_8_are_spelt_out_and_read_back():
+    text = to_json({"names": ["caf\udce9.png", "Zoë 😀.png"], "b\udcff": 1})
+    assert json.loads(text.encode()) == {"names": [r"caf\udce9.png", "Zoë 😀.png"], r"b\udcff": 1}
+    assert from_json(dict[str, int | list[str]], text) == json.loads(text)
+
+
 def test_short_lists_stay_on_a_line_and_long_ones_are_broken():
     text = to_json({"short": [1, 2, 3], "long": ["a word or two"] * 20})
     assert '  "short": [1, 2, 3],\n' in text

@@ -161,7 +161,7 @@ class PredictionTable:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         write_aside(folder / ARRAYS_NAME, buffer.getvalue())
-        write_aside(folder / CSV_NAME, self.to_csv().encode())
+        write_aside(folder / CSV_NAME, self.to_csv().encode("utf-8", "surrogateescape"))
 
     @classmethod
     def read(cls, folder: Path) -> PredictionTable:

@@ -40,6 +40,11 @@ def test_an_audit_is_read_as_it_was_written(report, tmp_path, near):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["audit.json"]
 
 
+def test_names_that_are_no_utf_8_are_written_and_read_too(report, tmp_path):
+    replace(report, blank_names=("caf\udce9.png",)).write(tmp_path)
+    assert AuditReport.read(tmp_path).blank_names == (r"caf\udce9.png",)
+
+
 def test_the_json_begins_with_its_version_and_has_the_counts_by_split(report):
     told = json.loads(report.to_json())
     assert next(iter(told.items())) == ("format_version", 1)

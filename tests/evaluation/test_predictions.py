@@ -42,6 +42,13 @@ def test_what_was_written_is_read_again(table, tmp_path):
         np.testing.assert_array_equal(found.predicted[key], predicted)
 
 
+def test_names_that_are_no_utf_8_are_written_as_they_are(table, tmp_path):
+    names = np.array(["caf\udce9.png", *table.names[1:]])
+    dataclasses.replace(table, names=names).write(tmp_path)
+    assert b"\ncaf\xe9.png," in (tmp_path / "predictions.csv").read_bytes()
+    assert PredictionTable.read(tmp_path).names.tolist() == names.tolist()
+
+
 def test_a_file_of_version_1_has_no_projections(table, tmp_path):
     table.write(tmp_path)
     with np.load(tmp_path / "predictions.npz") as arrays:
