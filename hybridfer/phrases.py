@@ -1,4 +1,4 @@
-"""Counts and lists in words, everywhere alike."""
+"""Counts, lists and names in words, everywhere alike."""
 
 from __future__ import annotations
 
@@ -25,3 +25,14 @@ def count(number: int, noun: str, plural: str = "") -> str:
     ('1 image', '3,589 images', '2 classes')
     """
     return f"1 {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
+
+
+def printable(text: str) -> str:
+    r"""Spell out what no terminal should get of a name that somebody else chose: controls, and bytes that are no UTF-8.
+
+    Examples
+    --------
+    >>> print(printable("Zoë, \x1b[31mred\a, caf\udce9"))
+    Zoë, \x1b[31mred\x07, caf\udce9
+    """
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import HybridferError
+from ..phrases import printable
 from ..suggestion import nearest
 
 log = logging.getLogger("hybridfer")
@@ -99,8 +100,13 @@ class LazyGroup(click.Group):
 
 
 def _fail(ctx: click.Context, message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
+    click.echo(f"Error: {_printable(message)}", err=True)
     ctx.exit(1)
+
+
+def _printable(message: str) -> str:
+    """Let the lines of a message stand, but none of its names say anything to the terminal."""
+    return "\n".join(map(printable, message.split("\n")))
 
 
 class _Echo(logging.Handler):
@@ -113,7 +119,7 @@ class _Echo(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         passed = f"[{time.perf_counter() - self.start:7.1f} s] " if self.timed else ""
-        text = passed + self.format(record)
+        text = passed + _printable(self.format(record))
         # a bar on the screen, which only a loaded tqdm can have drawn, gives way and comes back below
         if "tqdm" in sys.modules and sys.stderr.isatty():
             sys.modules["tqdm"].tqdm.write(text, file=sys.stderr)

@@ -34,7 +34,7 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+        return phrases.printable(f"{self.where}: {self.what}")
 
 
 @dataclass(frozen=True, eq=False)

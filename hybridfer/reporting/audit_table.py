@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hybridfer import phrases
 from hybridfer.audit.advice import advice
@@ -36,6 +37,7 @@ def render_audit(report: AuditReport, width: int | None = None, colour: bool | N
     """
     width = min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST) if width is None else width
     paint = paint_with(colour)
+    report = _printable(report)
     images, classes = phrases.count(report.n_images, "image"), phrases.count(len(report.classes), "class", "classes")
     told = f"{images} of {classes}" if report.has_labels else f"{images} without labels"
     blocks = [
@@ -47,6 +49,17 @@ def render_audit(report: AuditReport, width: int | None = None, colour: bool | N
         _advice(report, width, paint),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _printable(report: AuditReport) -> AuditReport:
+    """Spell out what names of files and folders could do to a terminal."""
+    return replace(
+        report,
+        source=phrases.printable(report.source),
+        classes=tuple(map(phrases.printable, report.classes)),
+        unreadable=tuple(map(phrases.printable, report.unreadable)),
+        blank_names=tuple(map(phrases.printable, report.blank_names)),
+    )
 
 
 def _counts(report: AuditReport, paint: Paint) -> list[str]:

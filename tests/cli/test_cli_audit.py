@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -119,6 +120,23 @@ def test_all_groups_are_listed_in_a_file(run, dirty):
     ]
     assert (rows[0]["across_splits"], rows[-1]["name"]) == ("yes", "train/sad/blank.png")
     assert {row["name"] for row in rows if row["split"] == "test"} == {"test/happy/twin.png"}
+
+
+def test_names_say_nothing_to_the_terminal_and_need_not_be_utf_8(run, dirty):
+    strange = os.fsdecode(b"caf\xe9\r.png")
+    (dirty / "train" / "sad" / "blank.png").rename(dirty / "train" / "sad" / strange)
+    (dirty / "train" / "sad" / "broken.png").rename(dirty / "train" / "sad" / "bad\x1b]0;title\x07.png")
+    command = ["audit", dirty, "--no-near", "--out", "audits", "--list", "groups.csv", "--fix", "cleaned.csv"]
+    told = done(run(*command)).stdout
+    assert r"  train/sad/bad\x1b]0;title\x07.png: is no readable image" in told
+    assert r"  train/sad/caf\udce9\r.png" in told
+    assert not {"\x1b", "\x07", "\r", "\udce9"} & set(told)
+    assert AuditReport.read("audits").blank_names == ("train/sad/caf\\udce9\r.png",)
+    assert done(run(*command, "--json", "--overwrite")).stdout == Path("audits/audit.json").read_text()
+    assert b"train/sad/caf\xe9\r.png" in Path("groups.csv").read_bytes()
+    done(run("audit", dirty, "--no-near", "--index", "cleaned.csv"))
+    shown = fails(run("extract", dirty, "-f", "tiny"), r"  train/sad/bad\x1b]0;title\x07.png: is no readable image").stderr
+    assert not {"\x1b", "\x07"} & set(shown)
 
 
 def test_near_duplicates_are_dropped_where_asked(run, dirty):

@@ -63,6 +63,16 @@ def test_the_first_blank_images_are_named_and_the_others_counted(audited):
     assert "blank images      13\nwithout a label" in older
 
 
+def test_no_name_reaches_the_terminal_unspelt(audited):
+    strange = "\x1b]0;title\x07\x9b1m\u202e\r\n"
+    names = (strange, "\udcff", "Zoë 😀")
+    report = replace(audited, source=strange, classes=names, unreadable=names, blank_names=names, blanks=3)
+    text = render_audit(replace(report, counts={"train": (0, 0, 9)}), width=100, colour=False)
+    assert text.replace("\n", "").isprintable()
+    assert r"\x1b]0;title\x07\x9b1m\u202e\r\n: 35,887 images" in text
+    assert "\n  \\udcff\n  Zoë 😀\n" in text
+
+
 def test_one_of_a_thing_is_not_told_as_several(audited):
     one = replace(audited, n_images=1, classes=("happy",), near=replace(audited.near, candidates=1, pairs=1))
     text = render_audit(one, width=100, colour=False)
