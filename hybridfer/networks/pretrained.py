@@ -21,6 +21,7 @@ from ..errors import RecipeError, WeightsError
 from .backbones import PublishedBackbone, adapted, create, find_backbone, is_backbone
 from .network import Network, catalogue_network
 from .preprocessing import Preprocessing
+from .torch_files import load_plain
 from .weights import check_state
 
 HUB = "hub"
@@ -115,7 +116,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> Mapping[str, torch.Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_plain(path)
     except (SafetensorError, FileNotFoundError) as error:
         raise WeightsError(f"{path} must hold a state dict; it could not be read ({error}).") from error
     # a damaged file may fail anywhere in torch's reader, by any error

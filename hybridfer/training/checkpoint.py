@@ -13,6 +13,7 @@ from skorch.history import History
 
 from ..errors import WeightsError
 from ..files import moved_into_place
+from ..networks.torch_files import load_plain
 from ..phrases import listed
 
 FORMAT = 1
@@ -91,7 +92,7 @@ class EpochCheckpoint(Callback):
         if not self.path.exists():
             return None
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            state = load_plain(self.path)
             fingerprint, version, written_on = state["fingerprint"], state["format"], _device_of(state)
             # none in a checkpoint of an earlier release
             parts = dict(state.get("parts", {}))

@@ -24,7 +24,7 @@ from .balancing import added_counts
 from .construction import TrainingData
 from .identity import training_recipe
 from .optimizers import check_optimizer
-from .parameters import check_parameters
+from .parameters import check_parameters, plain_parameters
 from .run import run_training
 from .schedules import check_schedule
 from .validation_images import given_images, held_out
@@ -271,7 +271,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         train, valid = self._split(as_images(X), labels, validation, seed)
         added = added_counts(self.balance, train[1], classes)
         data = TrainingData(train, valid, tuple(classes), self._names(class_names), added, given=validation is not None)
-        self.network_ = run_training(self.get_params(deep=False), data, seed, callbacks)
+        self.network_ = run_training(self._parameters(), data, seed, callbacks)
         self.history_ = [dict(epoch) for epoch in self.network_.history]
         return self
 
@@ -291,7 +291,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     @property
     def recipe(self) -> dict[str, Any]:
         """Parameters that the weights depend on, as plain values; files and other weights are there by their digests."""
-        parameters = self.get_params(deep=False)
+        parameters = self._parameters()
         return training_recipe(parameters, load_ancestry(parameters))
 
     def __sklearn_tags__(self) -> Tags:
@@ -307,7 +307,10 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         check_optimizer(self.optimizer)
         check_schedule(self.schedule)
-        check_parameters(self.get_params(deep=False))
+        check_parameters(self._parameters())
+
+    def _parameters(self) -> dict[str, Any]:
+        return plain_parameters(self.get_params(deep=False))
 
     def _names(self, class_names: Sequence[str] | None) -> tuple[str, ...]:
         if class_names is None:

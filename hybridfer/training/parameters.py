@@ -64,6 +64,24 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     _check_checkpoint(parameters)
 
 
+def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn NumPy's numbers among parameters, and in their tables, into Python's.
+
+    Checkpoints are read as plain values alone, and a training is named by the text of its parameters.
+
+    Parameters
+    ----------
+    parameters : mapping
+        Of a `CNNClassifier`.
+
+    Examples
+    --------
+    >>> plain_parameters({"learning_rate": np.float64(0.5), "image_size": (np.int64(40), 32), "augmentation": None})
+    {'learning_rate': 0.5, 'image_size': (40, 32), 'augmentation': None}
+    """
+    return {name: _plain(value) for name, value in parameters.items()}
+
+
 def check_class_weight(class_weight: Any, classes: Sequence[Any]) -> None:
     """Check that a class weight is ``"balanced"``, None, or a mapping from classes that there are to positive numbers.
 
@@ -192,6 +210,17 @@ def _check_teacher(parameters: Mapping[str, Any]) -> None:
         raise RecipeError(
             f"teacher must be the name of weights in the wheel, a weights file, a list of these, or None; got {teacher!r}."
         )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        entries = [_plain(entry) for entry in value]
+        return tuple(entries) if isinstance(value, tuple) else entries
+    return value
 
 
 def _is_number(value: Any) -> bool:

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -135,6 +136,27 @@ def test_resuming_without_a_checkpoint_file_begins_at_the_start(quick, faces, tm
 
 
 @pytest.mark.parametrize(
+    ("numbers", "plain"),
+    [
+        (
+            {"learning_rate": np.float64(0.01), "weight_decay": np.float32(0.5)},
+            {"learning_rate": 0.01, "weight_decay": 0.5},
+        ),
+        (
+            {"max_epochs": np.int64(1), "image_size": (np.int64(16), 16), "augmentation": {"rotation": np.float32(5)}},
+            {"max_epochs": 1, "image_size": (16, 16), "augmentation": {"rotation": 5.0}},
+        ),
+    ],
+    ids=["of the optimiser", "of the name"],
+)
+def test_a_training_with_numbers_of_numpy_is_resumed_by_those_of_python(numbers, plain, quick, faces, tmp_path):
+    settings = {"max_epochs": 1, "checkpoint": tmp_path / "training.checkpoint"}
+    expected = outcome(quick(**settings | numbers).fit(*faces))
+    assert outcome(quick(**settings | plain, resume=True).fit(*faces)) == expected
+    assert quick(**settings | numbers).recipe == quick(**settings | plain).recipe
+
+
+@pytest.mark.parametrize(
     "change", [{"learning_rate": 0.5}, {"max_epochs": 3}, {"random_state": 1}, {"image_size": 20}, {"batch_size": 16}]
 )
 def test_a_checkpoint_of_another_recipe_is_refused(change, quick, faces, tmp_path):
@@ -212,7 +234,7 @@ class Bomb:
 
 def test_a_malicious_checkpoint_is_refused_and_not_run(quick, faces, tmp_path):
     torch.save({"fingerprint": Bomb(tmp_path / "ran"), "format": 1}, tmp_path / "bad.checkpoint")
-    with pytest.raises(WeightsError, match="is no readable checkpoint"):
+    with pytest.raises(WeightsError, match=r"is no readable checkpoint \(it is damaged, or holds more than tensors"):
         quick(checkpoint=tmp_path / "bad.checkpoint", resume=True).fit(*faces)
     assert not (tmp_path / "ran").exists()
 
