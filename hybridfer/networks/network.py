@@ -19,6 +19,7 @@ from ..errors import RecipeError
 from .backbones import backbone_preprocessing, is_backbone
 from .catalogue import build_network, check_arguments
 from .preprocessing import Preprocessing
+from .seeding import seeded
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,9 +206,7 @@ def catalogue_network(
     elif is_backbone(name) and preprocessing.mean is None:
         preprocessing = backbone_preprocessing(name, preprocessing.image_size, preprocessing.standardize)
     arguments = check_arguments(name, arguments or {})
-    with torch.random.fork_rng(devices=[]):
-        # the CPU's generator alone: torch.manual_seed would seed those of GPUs as well, which are not forked
-        torch.default_generator.manual_seed(random_state)
+    with seeded(random_state):
         module = build_network(
             name,
             n_classes=n_classes,

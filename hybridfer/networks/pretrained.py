@@ -21,6 +21,7 @@ from ..errors import RecipeError, WeightsError
 from .backbones import PublishedBackbone, adapted, create, find_backbone, is_backbone
 from .network import Network, catalogue_network
 from .preprocessing import Preprocessing
+from .seeding import seeded
 from .torch_files import load_plain
 from .weights import check_state
 
@@ -67,7 +68,7 @@ def pretrained_network(
     source = network.arguments.get("pretrained", "")
     if source:
         # a second model of timm is built for it, whose random weights nobody needs
-        with torch.random.fork_rng(devices=[]):
+        with seeded(random_state):
             _fill(network, source)
         return replace(network, arguments=identified_arguments(network.arguments))
     if network.arguments.get("frozen", False):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from skorch.callbacks import Callback
 
 from ..networks import Network, choose_device
+from ..networks.seeding import seeded
 from .ancestry import Ancestry, load_ancestry
 from .averaging import averaged_with_start
 from .batches import DeviceImages
@@ -60,14 +59,14 @@ def run_training(
     recipe = training_recipe(parameters, ancestry)
     lesson = build_lesson(parameters, ancestry.teacher, data.names, device)
     _tell(data, ancestry)
-    with _seeded(seed, device):
+    with seeded(seed, device):
         network = first_network(parameters, data.names, seed, ancestry.start)
         identity = training_identity(recipe, data, seed)
         net, images = build_net(parameters, network, data, device, seed, identity, callbacks, lesson)
         _run(net, images, parameters)
     network = _trained(network, net, recipe, data, ancestry)
     if ancestry.start is not None and parameters["start_share"]:
-        with _seeded(seed, device):
+        with seeded(seed, device):
             network = averaged_with_start(network, ancestry.start, images, parameters, seed)
     if data.valid is None or not parameters["calibrate"]:
         return network
@@ -83,13 +82,6 @@ def _tell(data: TrainingData, ancestry: Ancestry) -> None:
     # whoever gives validation images has split them off, and is told of those that are known
     if not data.given:
         ancestry.warn_of_known_images(np.concatenate(data.digests))
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
 
 
 def _run(net: ImageNet, train: DeviceImages, parameters: Mapping[str, Any]) -> None:

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -125,6 +127,15 @@ def test_first_weights_depend_on_the_seed_alone_and_leave_the_global_generator()
     torch.manual_seed(6)
     assert catalogue_network("tiny", random_state=3).digest == first.digest
     assert catalogue_network("tiny", random_state=4).digest != first.digest
+
+
+def test_networks_are_built_in_threads_as_they_are_alone():
+    expected = catalogue_network("compact").digest
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(2) as pool:
+        digests = list(pool.map(lambda _: catalogue_network("compact").digest, range(10)))
+    assert set(digests) == {expected}
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_dropout_reaches_the_network():

@@ -1,4 +1,6 @@
 import copy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -6,10 +8,11 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from skorch.callbacks import Callback
 
 from hybridfer import CNNClassifier, make_faces
 from hybridfer.digest import image_digests
-from hybridfer.networks import Embedder, Preprocessing, load_network, save_network
+from hybridfer.networks import Embedder, Preprocessing, catalogue_network, load_network, save_network
 from hybridfer.training.construction import loss_weights
 from hybridfer.training.net import TrainedModule
 from hybridfer.training.optimizers import OPTIMIZERS
@@ -44,6 +47,38 @@ def test_global_generators_are_left_as_they_were(quick, faces):
     quick(**LIVELY).fit(*faces)
     assert torch.equal(torch.get_rng_state(), before[0])
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])
+
+
+def test_trainings_in_threads_are_those_that_they_are_alone(quick, faces):
+    settings = {"network": "conv_stack", "network_arguments": {"filters": "8-8", "dense": 16, "dense_dropout": 0.5}}
+    expected = quick(**settings).fit(*faces).network_.digest
+    before = torch.get_rng_state()
+    with ThreadPoolExecutor(2) as pool:
+        trained = list(pool.map(lambda _: quick(**settings).fit(*faces), range(3)))
+    assert {classifier.network_.digest for classifier in trained} == {expected}
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_weights_are_loaded_while_another_thread_trains(quick, faces, tmp_path):
+    path = save_network(catalogue_network("tiny"), tmp_path / "weights.safetensors")
+    loaded = []
+
+    class Loading(Callback):
+        def on_epoch_end(self, net, **arguments):
+            thread = threading.Thread(target=lambda: loaded.append(load_network(path)), daemon=True)
+            thread.start()
+            thread.join(timeout=60)
+            assert loaded
+
+    quick(max_epochs=1).fit(*faces, callbacks=[Loading()])
+
+
+def test_a_training_on_the_cpu_seeds_no_generator_of_a_gpu(quick, faces, monkeypatch):
+    seeds = []
+    for name in ("manual_seed", "manual_seed_all"):
+        monkeypatch.setattr(torch.cuda, name, seeds.append)
+    quick(max_epochs=1).fit(*faces)
+    assert not seeds
 
 
 def test_a_random_state_object_moves_on_between_fits(quick, faces, weights):
