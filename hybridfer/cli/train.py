@@ -12,6 +12,7 @@ from .completion import complete_feature, complete_network
 from .options import SEED, check_writable, dataset_options, device_options, json_option, reading
 
 if TYPE_CHECKING:
+    from ..networks import Network
     from ..recipes import FeatureRecipe
 
 
@@ -73,6 +74,7 @@ def train(
     """
     from ..datasets import read_dataset
     from ..errors import WeightsError
+    from ..evaluation.feature_run import find_restored_epoch, read_history
     from ..evaluation.splits import trained_and_watched
     from ..networks import choose_device, choose_precision, find_architecture, save_network
     from ..phrases import count
@@ -109,15 +111,25 @@ def train(
     trained = train_network(dataset, recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=obj["verbose"])
     save_network(trained, output, precision=store_as, overwrite=overwrite)
     checkpoint.unlink(missing_ok=True)
+    kept = find_restored_epoch(read_history(trained.history), trained.training)
     if as_json:
-        told = {"weights": str(output), "network": trained.name, "parameters": trained.parameters}
+        told = {"weights": str(output), "network": trained.name, "parameters": trained.parameters, "restored_epoch": kept}
         click.echo(json.dumps({**told, "classes": trained.classes, "history": trained.history}, indent=2))
         return
-    last, best = trained.history[-1], max(trained.history, key=lambda epoch: epoch["valid_accuracy"])
     click.echo(
         f"{output}: {trained.name}, {trained.parameters:,} parameters, {count(len(trained.history), 'epoch')}; validation "
-        f"accuracy {last['valid_accuracy']:.1%} at the end, {best['valid_accuracy']:.1%} at best (epoch {best['epoch']})"
+        f"accuracy {_told_accuracies(trained, kept)}"
     )
+
+
+def _told_accuracies(trained: Network, kept: int | None) -> str:
+    """Say what the weights that were kept had right on validation, and what the best ones had."""
+    accuracies = {epoch["epoch"]: epoch["valid_accuracy"] for epoch in trained.history}
+    best = max(accuracies, key=accuracies.__getitem__)
+    where = "by the last weights" if kept == max(accuracies) else f"by the weights of epoch {kept}, which were kept"
+    if trained.training.get("start_share"):
+        where += ", before they were averaged with the start's"
+    return f"{accuracies[kept]:.1%} {where}, {accuracies[best]:.1%} at best (epoch {best})"
 
 
 def _without_pretrained(recipe: FeatureRecipe) -> FeatureRecipe:

@@ -240,7 +240,7 @@ def test_extract_train_and_recipes_print_json_where_asked(run, quick, weights):
     assert FeatureStore(told["store"]).widths == told["layers"]
     told = json.loads(done(run("train", "faces:90", "-f", quick, "-o", "a.safetensors", "--json")).stdout)
     assert told["weights"] == "a.safetensors"
-    assert [epoch["epoch"] for epoch in told["history"]] == [1]
+    assert [epoch["epoch"] for epoch in told["history"]] == [told["restored_epoch"]] == [1]
     told = json.loads(done(run("recipes", "--json")).stdout)
     assert "compact" in told["features"]
     assert "svm-rbf" in told["pipelines"]

@@ -1,9 +1,14 @@
 """Trainings on the command line that start with trained weights."""
 
+import re
+
+import numpy as np
 import pytest
 import torch
 
-from hybridfer.networks import catalogue_network, load_network, network_preprocessing, save_network
+from hybridfer import read_dataset
+from hybridfer.evaluation.splits import trained_and_watched
+from hybridfer.networks import Embedder, catalogue_network, load_network, network_preprocessing, save_network
 
 
 @pytest.fixture
@@ -20,6 +25,27 @@ def test_train_goes_on_from_a_weights_file_whatever_the_recipe_starts_with(run, 
     before, network = load_network(weights), load_network("on.safetensors")
     assert network.training["start"]["digest"] == before.digest
     torch.testing.assert_close(network.module.conv1.conv.weight, before.module.conv1.conv.weight)
+
+
+def test_train_tells_the_validation_accuracy_of_the_weights_that_it_writes(run, workplace):
+    recipe = 'network = "tiny"\nimage_size = 16\n[training]\nmax_epochs = 8\npatience = 2\nlearning_rate = 0.05\n'
+    (workplace / "patient.toml").write_text(recipe)
+    result = run("train", "faces:60", "-f", "patient.toml", "-o", "out.safetensors", "--seed", 1)
+    told = re.search(r"accuracy ([\d.]+)% by the weights of epoch (\d+), which were kept", result.stdout)
+    network = load_network("out.safetensors")
+    assert int(told[2]) < len(network.history)
+    dataset = trained_and_watched(read_dataset("faces:60"))
+    images, labels = dataset.arrays("validation")
+    found = Embedder(network, ["logits"], device="cpu").embed(images)["logits"].argmax(axis=1)
+    right = np.array(network.classes)[found] == np.array(dataset.classes)[labels]
+    assert float(told[1]) == pytest.approx(100 * right.mean(), abs=0.05)
+
+
+def test_train_says_that_its_accuracy_is_of_before_averaging(run, weights, workplace):
+    training = f'max_epochs = 1\nstart = "{weights}"\nstart_share = 0.5\n'
+    (workplace / "half.toml").write_text(f'network = "tiny"\n[training]\n{training}')
+    result = run("train", "faces:60", "-f", "half.toml", "-o", "out.safetensors")
+    assert "by the last weights, before they were averaged with the start's, " in result.stdout
 
 
 def test_start_wins_over_the_published_weights_of_a_recipes_backbone(run, timm, workplace):
