@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from skorch.callbacks import Callback
 from skorch.history import History
 
 from ..errors import WeightsError
-from ..files import moved_into_place
+from ..files import write_aside
 from ..networks.torch_files import load_plain
 from ..phrases import listed
 
@@ -73,8 +74,10 @@ class EpochCheckpoint(Callback):
             "generators": _generator_states(net),
             "callbacks": {name: _callback_state(callback) for name, callback in net.callbacks_},
         }
-        with moved_into_place(self.path) as partial:
-            torch.save(state, partial)
+        # by way of memory, as torch's own writer tells of a full disk by a RuntimeError on positions
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_aside(self.path, content.getvalue())
 
     def load(self, device: str) -> dict[str, Any] | None:
         """Read the checkpoint if there is one.
