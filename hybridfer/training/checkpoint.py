@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,15 +95,11 @@ class EpochCheckpoint(Callback):
         """
         if not self.path.exists():
             return None
-        try:
-            state = load_plain(self.path)
+        with refusing_damage(self.path):
+            state: dict[str, Any] = load_plain(self.path)
             fingerprint, version, written_on = state["fingerprint"], state["format"], _device_of(state)
             # none in a checkpoint of an earlier release
             parts = dict(state.get("parts", {}))
-        except Exception as error:
-            raise WeightsError(
-                f"{self.path} is no readable checkpoint ({error}). Remove it to train from the start."
-            ) from error
         if version != FORMAT or fingerprint != self.identity.fingerprint:
             differing = self.identity.differing(parts) if parts else []
             told = listed(differing) if differing else "its data, network or recipe"
@@ -120,29 +117,54 @@ class EpochCheckpoint(Callback):
 
 
 class Resume(Callback):
-    """Puts a checkpoint's state into a net whose training is about to begin; must be the last callback."""
+    """Puts a checkpoint's state into a net whose training is about to begin; must be the last callback.
 
-    def __init__(self, state: dict[str, Any]) -> None:
+    Parameters
+    ----------
+    state : dict
+        As `EpochCheckpoint.load` gives it.
+    path : Path
+        Where it was read.
+    """
+
+    def __init__(self, state: dict[str, Any], path: Path) -> None:
         self.state = state
+        self.path = path
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Restore what other callbacks have just set up, and the learning rate that a schedule's constructor has moved."""
-        for name, callback in net.callbacks_:
-            _restore_callback(callback, self.state["callbacks"].get(name, {}))
-        for group, saved in zip(net.optimizer_.param_groups, self.state["optimizer"]["param_groups"], strict=True):
-            group["lr"] = saved["lr"]
+        with refusing_damage(self.path):
+            for name, callback in net.callbacks_:
+                _restore_callback(callback, self.state["callbacks"].get(name, {}))
+            for group, saved in zip(net.optimizer_.param_groups, self.state["optimizer"]["param_groups"], strict=True):
+                group["lr"] = saved["lr"]
 
 
-def restore(net: Any, state: dict[str, Any]) -> None:
-    """Put weights, optimiser, history and generators of a checkpoint into an initialised net."""
-    net.module_.load_state_dict(state["module"])
-    net.optimizer_.load_state_dict(state["optimizer"])
-    net.history_ = History(state["history"])
-    torch.set_rng_state(state["generators"]["global"])
-    net.module_.generator.set_state(state["generators"]["module"])
-    device = net.module_.generator.device
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state["generators"]["cuda"], device)
+def restore(net: Any, state: dict[str, Any], path: Path) -> None:
+    """Put weights, optimiser, history and generators of a checkpoint, read at a path, into an initialised net."""
+    with refusing_damage(path):
+        net.module_.load_state_dict(state["module"])
+        net.optimizer_.load_state_dict(state["optimizer"])
+        net.history_ = History([dict(epoch) for epoch in state["history"]])
+        torch.set_rng_state(state["generators"]["global"])
+        net.module_.generator.set_state(state["generators"]["module"])
+        device = net.module_.generator.device
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(state["generators"]["cuda"], device)
+
+
+@contextmanager
+def refusing_damage(path: Path) -> Iterator[None]:
+    """Refuse a checkpoint over which reading, or going on from what was read, stumbles."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError:
+        raise
+    # a damaged file may fail anywhere, by any error
+    except Exception as error:
+        # of what torch misses in a state the first line alone
+        told = f"no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0].rstrip(":")
+        raise WeightsError(f"{path} is no readable checkpoint ({told}). Remove it to train from the start.") from error
 
 
 def _device_of(state: dict[str, Any]) -> str | None:

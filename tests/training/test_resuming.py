@@ -201,6 +201,29 @@ def rewritten(checkpoint: Path, **fields) -> None:
     torch.save({name: value for name, value in state.items() if value is not None}, checkpoint)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"generators": {}},
+        {"history": 5},
+        {"history": [5]},
+        {"callbacks": 5},
+        {"callbacks": {"schedule": 5}},
+        {"optimizer": {}},
+        {"module": {}},
+        {"module": 5},
+        {"parts": 5},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_of_this_training_with_damaged_contents_is_refused(fields, quick, faces, tmp_path):
+    settings = {"checkpoint": tmp_path / "training.checkpoint", "max_epochs": 1, "schedule": "cosine"}
+    quick(**settings).fit(*faces)
+    rewritten(settings["checkpoint"], **fields)
+    with pytest.raises(WeightsError, match=r"is no readable checkpoint \(.+\)\. Remove it"):
+        quick(**settings, resume=True).fit(*faces)
+
+
 def test_a_checkpoint_of_another_kind_of_device_is_refused(quick, faces, tmp_path):
     settings = {"checkpoint": tmp_path / "training.checkpoint"}
     quick(**settings, max_epochs=1).fit(*faces)
