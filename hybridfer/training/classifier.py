@@ -68,7 +68,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     max_epochs : int
         Passes over the training images, at most.
     batch_size : int
-        Images a step, at most: few images are cut finer, down to 16 a step, so that an epoch has 8 steps.
+        Images a step, at most; 2 or more. Few images are cut finer, down to 16 a step, so that an epoch has 8 steps.
     schedule : {"constant", "plateau", "cosine", "one-cycle"}
         How the learning rate moves. ``"plateau"`` halves it when the validation loss has not fallen for 5 epochs.
     patience : int, optional

@@ -16,7 +16,6 @@ from ..errors import RecipeError
 from ..networks import is_backbone
 from .augmentation import Augmentation
 
-POSITIVE = ("max_epochs", "batch_size")
 SWITCHES = ("colour", "nesterov", "calibrate", "resume")
 TABLES = ("network_arguments", "augmentation", "balance_augmentation")
 # half-open intervals [low, high)
@@ -38,8 +37,9 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     RecipeError
         Naming the parameter, what it must be, and what it is.
     """
-    for name in POSITIVE:
-        _check_positive(name, parameters[name])
+    _check_positive("max_epochs", parameters["max_epochs"])
+    # BatchNorm has no variance over one image
+    _check_whole("batch_size", parameters["batch_size"], 2, "an integer, 2 or more")
     if parameters["patience"] is not None:
         _check_positive("patience", parameters["patience"], "a positive integer or None")
     for name, (low, high) in RANGES.items():
@@ -228,5 +228,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _check_positive(name: str, value: Any, wanted: str = "a positive integer") -> None:
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    _check_whole(name, value, 1, wanted)
+
+
+def _check_whole(name: str, value: Any, least: int, wanted: str) -> None:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise RecipeError(f"{name} must be {wanted}; got {value!r}.")
