@@ -28,7 +28,7 @@ from .net import ImageNet, TrainedModule
 from .optimizers import optimizer_settings
 from .parameters import check_class_weight, image_sides
 from .progress import TrainingBar
-from .resizing import ProgressiveResizing, check_takes_any_size
+from .resizing import ProgressiveResizing, check_takes_sizes
 from .schedules import build_schedule
 
 # an epoch's steps, as far as batches of this size allow
@@ -113,7 +113,7 @@ def untrained_network(
         arguments=parameters["network_arguments"],
     )
     if parameters["initial_scale"] < 1:
-        check_takes_any_size(network)
+        check_takes_sizes(network, parameters["initial_scale"])
     return network
 
 

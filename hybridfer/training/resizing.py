@@ -57,27 +57,38 @@ class ProgressiveResizing(Callback):
         net.module_.training_size = None if size == self.image_size else size
 
 
-def check_takes_any_size(network: Network) -> None:
-    """Refuse a network whose layers are bound to one image size.
+def check_takes_sizes(network: Network, initial_scale: float) -> None:
+    """Refuse a network whose layers are bound to one image size, or are too many for the size that a training begins with.
 
     Raises
     ------
     RecipeError
-        If it does not take images of half the side, or of a little more.
+        If it does not take images of half the side, or of a little more; or those that are scaled.
     """
     height, width = network.preprocessing.image_size
     try:
-        with torch.inference_mode():
-            # a model that cuts images into patches takes some sizes and not the next
-            for more in (0, STEP):
-                sides = (max(side // 2, 8) + more for side in (height, width))
-                network.module.eval()(torch.zeros(1, network.preprocessing.channels, *sides))
+        # a model that cuts images into patches takes some sizes and not the next
+        for more in (0, STEP):
+            _pass_blank(network, tuple(max(side // 2, 8) + more for side in (height, width)))
     # models of timm assert their size
     except (RuntimeError, AssertionError) as error:
         raise RecipeError(
             f"initial_scale below 1 needs a network that takes images of any size; {network.name!r} takes "
             f"{height} x {width} alone. Leave initial_scale at 1, or choose a network with global pooling, as 'compact' has."
         ) from error
+    first = ProgressiveResizing(initial_scale, 1, (height, width)).size(0)
+    try:
+        _pass_blank(network, first)
+    except (RuntimeError, AssertionError) as error:
+        raise RecipeError(
+            f"initial_scale must leave {network.name!r} images that its pooling leaves something of; got {initial_scale:g}, "
+            f"which makes {first[0]} x {first[1]} of {height} x {width} pixels. Choose a larger initial_scale."
+        ) from error
+
+
+def _pass_blank(network: Network, sides: tuple[int, ...]) -> None:
+    with torch.inference_mode():
+        network.module.eval()(torch.zeros(1, network.preprocessing.channels, *sides, dtype=torch.float32))
 
 
 def _rounded(side: int, scale: float) -> int:

@@ -56,6 +56,14 @@ def test_a_network_that_is_bound_to_one_size_is_refused_before_training(images):
         cnn.fit(*images)
 
 
+@pytest.mark.parametrize(("side", "scale", "first"), [(16, 0.25, 4), (32, 0.05, 4)])
+def test_a_scale_that_leaves_nothing_to_pool_is_refused_before_training(side, scale, first, images):
+    cnn = CNNClassifier("tiny", image_size=side, initial_scale=scale, max_epochs=1, verbose=0)
+    told = f"its pooling leaves something of; got {scale}, which makes {first} x {first} of {side} x {side} pixels"
+    with pytest.raises(RecipeError, match=f"{told}.*Choose a larger initial_scale"):
+        cnn.fit(*images)
+
+
 @pytest.mark.parametrize("scale", [0, 1.5, -1, "half"])
 def test_a_scale_out_of_range_is_refused(images, scale):
     with pytest.raises(RecipeError, match="initial_scale must be a number above 0 and at most 1"):
