@@ -216,7 +216,8 @@ def catalogue_network(
         )
     layers = {layer: layer for layer, _ in module.named_children()}
     built_with = {"n_classes": n_classes, **arguments}
-    return Network(name, module.eval(), layers, preprocessing, built_with)
+    # what is built without memory takes torch's default dtype
+    return Network(name, module.float().eval(), layers, preprocessing, built_with)
 
 
 def own_network(

@@ -16,6 +16,8 @@ _TURN = threading.RLock()
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Draw from torch's global generators as if they were new, and leave them as they were; threads take turns.
 
+    Meanwhile torch's default dtype is float32: of another one a seed gives other numbers.
+
     Parameters
     ----------
     seed : int
@@ -40,7 +42,18 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
         torch.default_generator.manual_seed(seed)
         if device is not None:
             _seed_of(device, seed)
+        with _single_precision():
+            yield
+
+
+@contextmanager
+def _single_precision() -> Iterator[None]:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
         yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _seed_of(device: torch.device, seed: int) -> None:

@@ -81,6 +81,22 @@ def test_a_training_on_the_cpu_seeds_no_generator_of_a_gpu(quick, faces, monkeyp
     assert not seeds
 
 
+def test_the_default_dtype_of_torch_changes_nothing(quick, faces, tmp_path):
+    settings = {"augmentation": {"flip": True, "rotation": 10, "erasing": 0.5}, "initial_scale": 0.5, "calibrate": True}
+    expected = quick(**settings).fit(*faces)
+    path = save_network(expected.network_, tmp_path / "weights.safetensors")
+    torch.set_default_dtype(torch.float64)
+    try:
+        trained = quick(**settings).fit(*faces)
+        loaded = load_network(path)
+        probabilities = trained.predict_proba(faces[0][:5])
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert trained.network_.digest == loaded.digest == expected.network_.digest
+    np.testing.assert_array_equal(probabilities, expected.predict_proba(faces[0][:5]))
+
+
 def test_a_random_state_object_moves_on_between_fits(quick, faces, weights):
     random_state = np.random.RandomState(0)
     first = quick(random_state=random_state, max_epochs=1).fit(*faces)
