@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -120,6 +121,8 @@ def check_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         # a truth value is an integer to isinstance
         if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
             raise RecipeError(f"{argument} of {name} must be of the kind of {known[argument]!r}; got {value!r}.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise RecipeError(f"{argument} of {name} must be a finite number; got {value!r}.")
     return dict(arguments)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -18,6 +17,8 @@ LUMA = (0.299, 0.587, 0.114)
 BLANK = 0.5 / 255
 # pixels a side beyond which a size is taken for a mistake
 LARGEST = 4096
+# what pixels are computed in
+FLOAT32 = torch.finfo(torch.float32)
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,11 @@ class Preprocessing:
     def _check_normalisation(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         numbers = (*mean, *std)
         if (len(mean), len(std)) != (self.channels, self.channels) or not all(
-            type(number) is float and math.isfinite(number) for number in numbers
+            type(number) is float and abs(number) <= FLOAT32.max for number in numbers
         ):
             raise RecipeError(f"mean and std must each have one number a channel; got {self.mean!r} and {self.std!r}.")
-        if min(std) <= 0:
-            raise RecipeError(f"std must be above 0; got {std!r}.")
+        if min(std) < FLOAT32.tiny:
+            raise RecipeError(f"std must be above 0, in float32 too; got {std!r}.")
         if self.standardize != "none":
             raise RecipeError(f"standardize must be 'none' beside mean and std; got {self.standardize!r}.")
 

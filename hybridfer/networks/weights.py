@@ -33,6 +33,8 @@ from .network import Network, catalogue_network
 from .preprocessing import Preprocessing
 
 FORMAT = "hybridfer-weights/1"
+# what weights may be stored as
+FLOATS = (*PRECISIONS.values(), torch.float64)
 FIELDS = ("network", "arguments", "layers", "classes", "preprocessing", "training", "history", "versions")
 
 
@@ -170,7 +172,8 @@ def network_from_weights(path: str | os.PathLike[str]) -> Network:
         # without memory for its weights: a file may ask for a far larger network than it holds
         with torch.device("meta"):
             network = _built(file)
-    except (RecipeError, TypeError, ValueError) as error:
+    # sizes beyond all numbers of torch are RuntimeErrors
+    except (RecipeError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise WeightsError(
             f"{path} holds weights of {file.network!r}, which cannot be built here ({error}) "
             "For a network of your own, pass its module: load_network(module, layers, weights=path)."
@@ -298,11 +301,15 @@ def _widened(path: Path, name: str, tensor: torch.Tensor) -> torch.Tensor:
         raise WeightsError(f"{path} holds a tensor {name!r}; only trained_on, watched and module.* are known.")
     if not tensor.is_floating_point():
         return tensor
+    if tensor.dtype not in FLOATS:
+        raise WeightsError(f"{name} in {path} must be one of {', '.join(map(str, FLOATS))}; got {tensor.dtype}.")
     widened = tensor.to(torch.float32)
     if not torch.isfinite(widened).all():
         raise WeightsError(
             f"{name} in {path} holds values that are not finite: the training diverged, or the file is damaged."
         )
+    if name.endswith(".running_var") and (widened < 0).any():
+        raise WeightsError(f"{name} in {path} holds variances below 0: the file is damaged.")
     return widened
 
 

@@ -108,6 +108,12 @@ def test_a_whole_number_will_do_for_a_share():
     assert catalogue_network("model_f", arguments={"dropout": 0}).name == "model_f"
 
 
+@pytest.mark.parametrize("share", [float("nan"), float("inf")])
+def test_a_share_that_is_no_number_is_refused(share):
+    with pytest.raises(RecipeError, match="dropout of compact must be a finite number"):
+        catalogue_network("compact", arguments={"dropout": share})
+
+
 def test_a_shared_argument_cannot_be_smuggled_in_twice():
     with pytest.raises(RecipeError, match="n_classes"):
         catalogue_network("model_f", arguments={"n_classes": 3})

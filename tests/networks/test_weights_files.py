@@ -207,6 +207,8 @@ def test_missing_or_broken_metadata_is_refused(field, path):
         ("arguments", {"n_classes": 4}, "3 classes for 4 logits"),
         ("arguments", {"n_classes": -1}, "n_classes must be a positive integer"),
         ("arguments", {"n_classes": float("inf")}, "n_classes must be a positive integer"),
+        ("arguments", {"n_classes": 10**18}, "cannot be built here"),
+        ("arguments", {"n_classes": 10**30}, "cannot be built here"),
         ("arguments", {}, "n_classes must be a positive integer"),
         ("arguments", {"n_classes": 3, "dropout": 0.5}, "tiny takes the arguments"),
         ("arguments", {"n_classes": 3, "channels": 3}, "tiny takes the arguments"),
@@ -214,6 +216,8 @@ def test_missing_or_broken_metadata_is_refused(field, path):
         ("classes", ["a", "b", 3], "must be a list of str"),
         ("history", [1], "must be a list of dict"),
         ("preprocessing", {"image_size": [8, 7], "channels": 1, "standardize": "none"}, "at least 8 x 8"),
+        ("preprocessing", {"image_size": [48, 48], "mean": [0.5], "std": [1e-320]}, "std must be above 0, in float32 too"),
+        ("preprocessing", {"image_size": [48, 48], "mean": [1e300], "std": [0.5]}, "one number a channel"),
     ],
 )
 def test_metadata_that_does_not_fit_is_refused(field, value, message, path):
@@ -241,6 +245,8 @@ def test_a_file_that_asks_for_a_huge_network_is_refused_without_building_it(trai
         ("module.logits.bias", lambda tensor: tensor.long(), r"got torch.int64 \(3,\)"),
         ("module.logits.bias", lambda tensor: tensor * torch.nan, "not finite"),
         ("module.logits.bias", lambda tensor: tensor + torch.inf, "not finite"),
+        ("module.logits.bias", lambda tensor: tensor.to(torch.float8_e5m2), r"one of torch.float32.* got torch.float8"),
+        ("module.conv1.norm.running_var", lambda tensor: tensor - 9, "holds variances below 0"),
         ("module.extra", lambda tensor: torch.zeros(1), "extra: expected None"),
         ("extra", lambda tensor: torch.zeros(1), "only trained_on, watched and module"),
         ("trained_on", lambda tensor: tensor[:, :8], "trained_on"),
