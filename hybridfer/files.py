@@ -71,6 +71,27 @@ def write_aside(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
+def write_text_aside(path: Path, text: str) -> None:
+    r"""Write a text in UTF-8 as `moved_into_place` does, with a question mark for each byte of a file name that is no UTF-8.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file shall stand; its folder is made if need be.
+    text : str
+        All of it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text_aside(Path(folder) / "note.txt", "ann\udce9.jpg")
+    ...     (Path(folder) / "note.txt").read_bytes()
+    b'ann?.jpg'
+    """
+    write_aside(path, text.encode("utf-8", "replace"))
+
+
 def sync(path: Path) -> None:
     """Flush a file's contents, or a folder's entries, to the disk; closing a file does not."""
     if path.is_dir() and os.name == "nt":

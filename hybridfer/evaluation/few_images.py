@@ -19,7 +19,8 @@ def find_few_images(dataset: DatasetSummary, rows: Iterable[Row]) -> tuple[str, 
     """Word warnings where few images decide: how vague accuracies are, and the lead below which no test can be won.
 
     To McNemar's exact test each image that only one of two classifiers gets right is the toss of a fair coin. The least
-    lead that can pass it is that of a classifier which wins every toss; where both win some, it takes more.
+    lead that can pass it is that of a classifier which wins every toss; where both win some, or p-values are corrected for
+    several tests, it takes more.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def find_few_images(dataset: DatasetSummary, rows: Iterable[Row]) -> tuple[str, 
     ()
     """
     rows = tuple(rows)
-    return (*_few_test_images(rows), *_few_validation_images(dataset.n_validation, rows))
+    return (*_few_test_images(rows), *_few_validation_images(dataset.n_tuning, rows))
 
 
 def _few_test_images(rows: tuple[Row, ...]) -> tuple[str, ...]:
@@ -53,8 +54,8 @@ def _few_test_images(rows: tuple[Row, ...]) -> tuple[str, ...]:
     low, high = wilson_interval(n // 2, n)
     told = f"Only {phrases.count(n, 'test image')} decide{'s' if n == 1 else ''}: an accuracy near 50 % would have "
     told += f"the 95 % interval {wording.interval((low, high))}"
-    if tests := count_comparisons(rows):
-        told += f", and {_least_lead(n, tests)} can be told from chance"
+    if count_comparisons(rows):
+        told += f", and even a test by itself, corrected for no other, can tell {_least_lead(n)} from chance"
     return (f"{told}.",)
 
 
@@ -64,11 +65,11 @@ def _few_validation_images(n: int, rows: tuple[Row, ...]) -> tuple[str, ...]:
         return ()
     return (
         f"Only {phrases.count(n, 'validation image')} choose{'s' if n == 1 else ''} heads and their parameters: of two "
-        f"candidates, {_least_lead(n, 1)} there can be told from chance.",
+        f"candidates, {_least_lead(n)} there can be told from chance.",
     )
 
 
-def _least_lead(n: int, tests: int) -> str:
-    """Name the smallest lead that one of several tests could find beyond chance after Holm's correction."""
-    needed = next(tosses for tosses in itertools.count(1) if tests * 2 * 0.5**tosses < ALPHA)
+def _least_lead(n: int) -> str:
+    """Name the smallest lead that a single test could find beyond chance; Holm's correction leaves no smaller one."""
+    needed = next(tosses for tosses in itertools.count(1) if 2 * 0.5**tosses < ALPHA)
     return "no lead at all" if needed > n else f"no lead below {wording.gap(100 * needed / n)}"

@@ -44,6 +44,11 @@ class PredictionTable:
         Probabilities of the classes, of those rows that give them.
     projections : dict of str to ndarray of shape (n, 2), dtype float32
         By feature recipe: the embeddings of the images on their first two principal components.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, a class is none of `classes`, or an array is of another shape.
     """
 
     names: NDArray[np.str_]
@@ -54,6 +59,21 @@ class PredictionTable:
     predicted: dict[Key, NDArray[np.int64]]
     probabilities: dict[Key, NDArray[np.float32]]
     projections: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        k, n = len(self.classes), len(self.labels)
+        positions = (self.labels, *self.predicted.values())
+        shapes = [((n,), array) for array in (self.names, self.digests, self.twins, *positions)]
+        shapes += [((n, k), array) for array in self.probabilities.values()]
+        shapes += [((n, 2), array) for array in self.projections.values()]
+        lengths = sorted({len(array) for _, array in shapes})
+        if len(lengths) > 1:
+            raise ValueError(f"Everything must be of the same test images; got the lengths {lengths}.")
+        for shape, array in shapes:
+            if array.shape != shape:
+                raise ValueError(f"An array must be of shape {shape}; got {array.shape}.")
+        for array in positions:
+            _check_positions(array, k)
 
     @classmethod
     def collect(
@@ -86,7 +106,7 @@ class PredictionTable:
         Raises
         ------
         ValueError
-            If the lengths differ.
+            If the lengths differ, a class is none of `classes`, or an array is of another shape.
 
         Examples
         --------
@@ -103,7 +123,7 @@ class PredictionTable:
         name,label,twin,tiny/softmax,tiny/softmax confidence
         a.jpg,sad,no,sad,0.7500
         """
-        table = cls(
+        return cls(
             names=np.asarray(names, dtype=np.str_),
             labels=np.asarray(y, dtype=np.int64),
             digests=np.asarray(digests, dtype="S16"),
@@ -115,12 +135,6 @@ class PredictionTable:
             },
             projections={recipe: points.astype(np.float32) for recipe, points in (projections or {}).items()},
         )
-        lengths = {len(table.names), len(table.labels), len(table.digests), len(table.twins)}
-        lengths |= {len(predicted) for predicted in table.predicted.values()}
-        lengths |= {len(points) for points in table.projections.values()}
-        if len(lengths) > 1:
-            raise ValueError(f"Everything must be of the same test images; got the lengths {sorted(lengths)}.")
-        return table
 
     def to_csv(self) -> str:
         """Write a row an image: name, class, twin, and what each row of the report predicted, how confidently.
@@ -161,6 +175,7 @@ class PredictionTable:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         write_aside(folder / ARRAYS_NAME, buffer.getvalue())
+        # a name that is no UTF-8 stays as its file system has it, so that it is found by it
         write_aside(folder / CSV_NAME, self.to_csv().encode("utf-8", "surrogateescape"))
 
     @classmethod
@@ -191,7 +206,7 @@ class PredictionTable:
                     },
                     projections={recipe: arrays[f"projection_{i}"] for i, recipe in enumerate(projected)},
                 )
-        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise HybridferError(f"{path} is no readable predictions file ({error}). Run the benchmark again.") from error
 
     def _headings(self) -> list[str]:
@@ -206,3 +221,12 @@ class PredictionTable:
             return np.full(len(predicted), "")
         chosen = self.probabilities[key][np.arange(len(predicted)), predicted]
         return np.char.mod("%.4f", chosen)
+
+
+def _check_positions(positions: NDArray[np.int64], k: int) -> None:
+    """Refuse classes that are no positions among k."""
+    if positions.dtype.kind not in "iu":
+        raise ValueError(f"Classes must be positions, integers; got {positions.dtype}.")
+    strange = np.unique(positions[(positions < 0) | (positions >= k)])
+    if strange.size:
+        raise ValueError(f"Classes must be positions from 0 to {k - 1}; got {strange[:5].tolist()}.")

@@ -124,7 +124,7 @@ def _measured(report: BenchmarkReport, row: Row, split: str, measure: str) -> Me
     if split == "test":
         return _of_test(row.whole, measure)
     accuracy = row.train_accuracy if split == "train" else row.validation_accuracy
-    n = sum(report.dataset.counts.get(split, ()))
+    n = sum(report.dataset.counts.get("train", ())) if split == "train" else report.dataset.n_tuning
     if measure != "accuracy" or accuracy is None or not n:
         return None
     return Measured(accuracy, n, wilson_interval(round(accuracy * n), n))

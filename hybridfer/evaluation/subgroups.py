@@ -144,12 +144,13 @@ def read_groups(path: str | os.PathLike[str]) -> Groups:
     """
     path = Path(path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             header, *lines = [[cell.strip() for cell in line] for line in csv.reader(file) if line] or [[]]
     except OSError as error:
         raise DatasetError(f"{path} could not be read ({error.strerror}); groups must be a CSV file.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise DatasetError(f"{path} is no CSV file in UTF-8 ({error}).") from error
+    _check_encoding(path, header)
     _check_header(path, header)
     name = header.index(_NAME)
     values: dict[str, tuple[str, ...]] = {}
@@ -160,6 +161,7 @@ def read_groups(path: str | os.PathLike[str]) -> Groups:
             raise DatasetError(f"{path} names {line[name]!r} twice; every image must stand in one line.")
         values[line[name]] = tuple(cell for i, cell in enumerate(line) if i != name)
     columns = tuple(column for column in header if column != _NAME)
+    _check_encoding(path, [cell for cells in values.values() for cell in cells])
     _check_values(path, columns, list(values.values()))
     return Groups(path, columns, values)
 
@@ -208,6 +210,14 @@ def _check_header(path: Path, header: list[str]) -> None:
             f"{path} must begin with a header of the column 'name' and one or more others that differ, such as "
             f"name,gender,age_group; got {','.join(header) or 'nothing'}."
         )
+
+
+def _check_encoding(path: Path, words: list[str]) -> None:
+    """Refuse words that are no UTF-8; names of images may be anything, as those of files are."""
+    try:
+        "".join(words).encode()
+    except UnicodeEncodeError as error:
+        raise DatasetError(f"{path} is no CSV file in UTF-8 ({error}).") from error
 
 
 def _check_values(path: Path, columns: tuple[str, ...], lines: list[tuple[str, ...]]) -> None:

@@ -55,6 +55,8 @@ class DatasetSummary:
     dropped_twins : int or None
         Images that were removed from train and validation because their pixels occur in the test split; None where nobody
         asked for it.
+    tuning : int or None
+        Validation images that heads are tuned on: those without a copy in train. None in reports of before it was told.
     """
 
     source: str
@@ -69,6 +71,7 @@ class DatasetSummary:
     problems: tuple[str, ...] = ()
     read_seconds: float | None = None
     dropped_twins: int | None = None
+    tuning: int | None = None
 
     @property
     def n_test(self) -> int:
@@ -79,6 +82,11 @@ class DatasetSummary:
     def n_validation(self) -> int:
         """Images of the validation split."""
         return sum(self.counts.get("validation", ()))
+
+    @property
+    def n_tuning(self) -> int:
+        """Validation images that heads are tuned on and scored on; all of them where it is not told."""
+        return self.n_validation if self.tuning is None else self.tuning
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,7 @@ def summarise(
         problems=tuple(str(problem) for problem in dataset.problems),
         read_seconds=read_seconds,
         dropped_twins=dropped_twins,
+        tuning=len(splits.labels("tuning")),
     )
 
 

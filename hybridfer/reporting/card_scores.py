@@ -117,7 +117,7 @@ def _accuracy(measured: BenchmarkReport, softmax: BenchmarkReport) -> Iterator[s
         yield _accuracy_table(measured, softmax)
     else:
         yield "The report holds no softmax of these weights, only heads."
-    warnings = [*softmax.warnings, *(f"{row.name}: {warning}" for row in softmax.rows for warning in row.warnings)]
+    warnings = [*measured.warnings, *(f"{row.name}: {warning}" for row in softmax.rows for warning in row.warnings)]
     if warnings:
         yield "Warnings:\n\n" + "\n".join(f"- {escape(warning)}" for warning in warnings)
     yield f"Measured with hybridfer {escape(environment.hybridfer)}, {escape(measured.created)}:"

@@ -8,7 +8,7 @@ from hybridfer.evaluation.gallery import GALLERY_NAME
 from hybridfer.evaluation.predictions import ARRAYS_NAME
 from hybridfer.evaluation.predictions import CSV_NAME as PREDICTIONS_NAME
 from hybridfer.evaluation.report import JSON_NAME, BenchmarkReport
-from hybridfer.files import write_aside
+from hybridfer.files import write_text_aside
 from hybridfer.reporting.markdown import render_markdown
 from hybridfer.reporting.tables import render_csv, render_latex
 from hybridfer.reporting.written import remove_page
@@ -54,7 +54,7 @@ def write_readable(report: BenchmarkReport, folder: str | Path, *, page: bool = 
         (CSV_NAME, render_csv(report)),
         (LATEX_NAME, render_latex(report)),
     ):
-        write_aside(folder / name, text.encode())
+        write_text_aside(folder / name, text)
     if page:
         # matplotlib is loaded for it alone
         from hybridfer.reporting.page import write_page

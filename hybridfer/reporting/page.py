@@ -9,7 +9,7 @@ from pathlib import Path
 from hybridfer import phrases
 from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.report import BenchmarkReport
-from hybridfer.files import write_aside
+from hybridfer.files import write_aside, write_text_aside
 from hybridfer.reporting.chosen_words import describe_chosen, with_table
 from hybridfer.reporting.document import Document, Drawing, Part
 from hybridfer.reporting.figures import figure_png, figure_svg
@@ -54,7 +54,7 @@ def write_page(report: BenchmarkReport, folder: str | Path, gallery: Gallery | N
     panels = report_panels(report, gallery)
     svgs = _replace_figures(panels, folder / FIGURES_NAME)
     path = folder / PAGE_NAME
-    write_aside(path, _page(report, gallery, panels, svgs).encode())
+    write_text_aside(path, _page(report, gallery, panels, svgs))
     return path
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import click
 
+from hybridfer.phrases import visible
+
 #: Takes a text and click's style options, and gives the text with ANSI codes or as it is.
 Paint = Callable[..., str]
 
@@ -31,7 +33,9 @@ def paint_with(colour: bool | None) -> Paint:
     'twins'
     """
     wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR") if colour is None else colour
-    return click.style if wanted else _unpainted
+    style = click.style if wanted else _unpainted
+    # names come from strangers: of all that is printed, these codes alone may command the terminal
+    return lambda text, **options: style(visible(text), **options)
 
 
 def _unpainted(text: str, **_: object) -> str:

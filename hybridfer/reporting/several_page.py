@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hybridfer import phrases
 from hybridfer.evaluation import wording
-from hybridfer.files import write_aside
+from hybridfer.files import write_text_aside
 from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value, word
 from hybridfer.reporting.document import Document, Drawing, Part, Section
 from hybridfer.reporting.page import FIGURES_NAME, write_figures
@@ -75,7 +75,7 @@ def write_comparison(runs: SeveralRuns, folder: str | Path) -> Path:
         (LATEX_NAME, comparison_latex(runs)),
         (PAGE_NAME, _document(runs, drawings).to_html()),
     ):
-        write_aside(folder / name, text.encode())
+        write_text_aside(folder / name, text)
     return folder / PAGE_NAME
 
 

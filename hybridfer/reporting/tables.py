@@ -24,6 +24,8 @@ _LATEX = {
     "|": r"\textbar{}",
     '"': "''",
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    # behind the end of a line they would be its optional argument and its star
+    **{letter: f"{{{letter}}}" for letter in "[*"},
 }
 _SPECIAL = re.compile("[" + re.escape("".join(_LATEX)) + "]")
 _NONE = "--"

@@ -42,6 +42,17 @@ def test_a_run_is_rendered_again_and_its_results_are_only_read(run, folder):
     assert (folder / "figures" / "accuracy.png").exists()
 
 
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_names_of_a_foreign_report_do_not_command_the_terminal(run, made, workplace, option):
+    report = made[0]
+    rows = tuple(replace(row, pipeline=f"{row.pipeline}\x1b[2J\x9b2J") for row in report.rows)
+    replace(report, rows=rows, predictions=None).write(workplace / "foreign")
+    result = run("report", workplace / "foreign", *option)
+    assert result.exit_code == 0
+    assert "logistic" in result.stdout
+    assert not set(result.stdout) & {"\x1b", "\x9b"}
+
+
 def test_a_page_without_a_gallery_goes_where_out_says(run, folder, workplace):
     (folder / "gallery.npz").unlink()
     assert run("report", folder, "--out", workplace / "elsewhere").exit_code == 0

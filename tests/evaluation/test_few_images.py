@@ -4,10 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hybridfer.evaluation.chosen import compare_chosen
 from hybridfer.evaluation.few_images import ENOUGH, find_few_images
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.evaluation.rows import compare_rows
-from hybridfer.evaluation.significance import holm, mcnemar_exact
+from hybridfer.evaluation.significance import mcnemar_exact
 from hybridfer.evaluation.summary import DatasetSummary
 
 CLASSES = ("fear", "happy")
@@ -33,22 +34,38 @@ def test_twins_do_not_count():
 
 
 @pytest.mark.parametrize(("n", "heads"), [(28, 1), (28, 7), (420, 7), (900, 39)])
-def test_the_lead_that_is_told_is_the_least_that_the_tests_of_a_report_find(n, heads):
+def test_the_lead_that_is_told_is_the_least_that_a_test_finds(n, heads):
     (told,) = find_few_images(FACES, rows_of(n, heads))
-    needed = round(float(re.search(r"no lead below ([\d.]+) points? can be told from chance\.$", told)[1]) * n / 100)
+    least = float(re.search(r"can tell no lead below ([\d.]+) points? from chance\.$", told)[1])
     y = np.zeros(n, dtype=int)
 
     def found(lead: int) -> bool:
-        least = mcnemar_exact(y, y, (np.arange(n) < lead).astype(int)).p_value
-        return holm([least, *[1.0] * (heads - 1)])[0] < 0.05
+        return mcnemar_exact(y, y, (np.arange(n) < lead).astype(int)).p_value < 0.05
 
+    needed = round(least * n / 100)
     assert found(needed)
     assert not found(needed - 1)
 
 
+def test_no_row_of_the_table_nor_the_planned_comparison_is_better_by_less_than_the_least_lead():
+    y, right = np.zeros(100, dtype=int), {"softmax": 40, "all-right": 100, "chosen": 46}
+    predictions = {
+        ("tiny", name): Prediction(
+            (np.arange(100) >= n).astype(int), is_softmax=name == "softmax", validation_accuracy=float(name == "chosen")
+        )
+        for name, n in right.items()
+    }
+    rows = compare_rows(y, np.zeros(100, dtype=bool), predictions, CLASSES)
+    told = find_few_images(replace(FACES, counts={}), rows)[0]
+    leads = [row.versus_softmax.points for row in rows if row.versus_softmax is not None and row.versus_softmax.is_better]
+    leads += [one.points for one in compare_chosen(y, np.zeros(100, dtype=bool), predictions).comparisons if one.is_better]
+    assert min(leads) == 6
+    assert "no lead below 6.0 points" in told
+
+
 def test_where_no_lead_could_ever_be_told_it_is_said():
     (told,) = find_few_images(FACES, rows_of(5))
-    assert told.endswith("and no lead at all can be told from chance.")
+    assert told.endswith("corrected for no other, can tell no lead at all from chance.")
 
 
 def test_one_image_and_a_row_alone_are_told_without_a_lead():
@@ -77,6 +94,8 @@ def test_few_validation_images_that_choose_heads_are_told():
         "Only 42 validation images choose heads and their parameters: of two candidates, no lead below 14.3 points there "
         "can be told from chance.",
     )
+    # of 1,000 validation images all but 42 are copies of train images
+    assert told(replace(FACES, tuning=42), tuned) == told(few, tuned)
     assert told(FACES, tuned) == ()
     assert told(few, list(tuned)[:1]) == ()
     assert told(replace(FACES, counts={}), tuned) == ()

@@ -45,6 +45,12 @@ def test_scores_on_test_stand_beside_what_is_published(report):
     assert (line(report, "softmax", "F1 of happy").ours.value, happy.support) == (happy.f1, happy.support)
 
 
+def test_copies_of_train_images_in_validation_do_not_narrow_the_interval_of_ours(report):
+    fewer = line(replace(report, dataset=replace(report.dataset, tuning=7)), "softmax", "accuracy", "validation")
+    assert fewer.ours.n == 7
+    assert fewer.ours.interval == wilson_interval(round(fewer.ours.value * 7), 7)
+
+
 def test_a_figure_on_training_images_is_compared_with_ours_on_training_images(report):
     softmax = next(row for row in report.rows if row.is_softmax)
     n = sum(report.dataset.counts["train"])

@@ -29,6 +29,11 @@ def test_each_image_gets_its_values_whatever_the_order_of_lines_and_columns(writ
     }
 
 
+def test_images_whose_names_are_no_utf_8_are_found(write):
+    groups = read_groups(write("name,gender\nann\xe9.jpg,female\n", "latin-1"))
+    assert groups.of_images(["ann\udce9.jpg"])["gender"].tolist() == ["female"]
+
+
 def test_what_is_not_told_is_a_group_of_its_own_and_other_images_are_passed_over(write):
     path = write("name,gender\na.jpg,female\nb.jpg,\ntrain/x.jpg,male\n")
     assert read_groups(path).of_images(["a.jpg", "b.jpg", "c.jpg"])["gender"].tolist() == ["female", NOT_TOLD, NOT_TOLD]
@@ -55,6 +60,12 @@ def test_spreadsheets_with_a_byte_order_mark_blanks_and_quotes_are_read(write):
 def test_what_is_no_table_of_groups_is_refused_with_the_reason(write, text, message):
     with pytest.raises(DatasetError, match=message):
         read_groups(write(text))
+
+
+@pytest.mark.parametrize("text", ["name,sujet \xe9\na.jpg,x\n", "name,gender\na.jpg,\xe9\n"])
+def test_groups_that_are_no_utf_8_are_refused(write, text):
+    with pytest.raises(DatasetError, match="no CSV file in UTF-8"):
+        read_groups(write(text, "latin-1"))
 
 
 def test_a_file_that_is_missing_or_no_text_is_refused(tmp_path):

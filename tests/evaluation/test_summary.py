@@ -1,7 +1,12 @@
 """What the report says of how its figures were made."""
 
-from hybridfer import FeatureRecipe
-from hybridfer.evaluation.summary import describe_protocol
+from dataclasses import replace
+
+import numpy as np
+
+from hybridfer import FeatureRecipe, make_faces
+from hybridfer.evaluation.splits import three_splits
+from hybridfer.evaluation.summary import describe_protocol, summarise
 
 PLAIN = FeatureRecipe(name="plain", network="tiny")
 
@@ -12,6 +17,17 @@ def named(name: str, **training) -> FeatureRecipe:
 
 def told(*recipes: FeatureRecipe, weights: object | None = None) -> str:
     return describe_protocol(recipes, weights, "grid", "train").network
+
+
+def test_validation_images_that_are_copies_of_train_images_tune_nothing_and_are_not_counted():
+    faces = make_faces(90, classes=("happy", "sad", "surprise"), random_state=1)
+    train, validation = (np.flatnonzero(faces.splits == split) for split in ("train", "validation"))
+    images = faces.images.copy()
+    images[validation[:4]] = images[train[:4]]
+    splits = three_splits(replace(faces, images=images))
+    summary = summarise(splits, np.zeros(len(splits.test), dtype=bool), None, None)
+    assert (summary.n_validation, summary.n_tuning) == (len(validation), len(validation) - 4)
+    assert replace(summary, tuning=None).n_tuning == len(validation)
 
 
 def test_a_training_that_takes_from_no_other_network_is_told_as_such():

@@ -203,3 +203,40 @@ def test_fonts_for_other_scripts_stand_behind_the_own_one(monkeypatch):
     monkeypatch.setattr(style.font_manager, "get_font_names", lambda: ["Unifont", "Comic Sans", "Noto Sans Thai"])
     assert style.font_families.__wrapped__() == ("DejaVu Sans", "Noto Sans Thai", "Unifont")
     assert style.letters_without_font("sad\n\U00012000a\U00012000") == "\U00012000"
+
+
+def legend_of(ax: Axes) -> list[str]:
+    return [text.get_text().lstrip("\N{ZERO WIDTH SPACE}") for text in ax.get_legend().get_texts()]
+
+
+SERIES = ("softmax", "_mine")
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax: figures.class_histogram(ax, ["a"], {name: [1] for name in SERIES}),
+        lambda ax: figures.projection(ax, np.zeros((3, 2)), [0, 1, 1], SERIES),
+        lambda ax: figures.reliability_diagram(ax, {name: [ReliabilityBin(0.5, 0.6, 3, 0.55, 0.4)] for name in SERIES}),
+        lambda ax: figures.selective_curve(ax, {name: SelectiveCurve((1.0,), (0.7,), (0.2,)) for name in SERIES}),
+        lambda ax: figures.subgroup_bars(ax, {name: [SubgroupScores("sex", "f", 3, 0.5, (0.2, 0.8))] for name in SERIES}),
+    ],
+)
+def test_a_name_that_begins_with_an_underscore_stands_in_the_legend(ax, draw):
+    draw(ax)
+    assert legend_of(ax) == list(SERIES)
+
+
+@pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
+@pytest.mark.parametrize("name", ["caf\udce9", "a\x01b", "a\x1b[2J", "<b>&-->"])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ax, name: figures.class_histogram(ax, [name], {name: [1], "other": [2]}),
+        lambda ax, name: figures.confusion_matrix(ax, [[3, 1], [0, 4]], [name, "b"]),
+        lambda ax, name: figures.image_sheet(ax, np.zeros((1, 8, 8), dtype=np.uint8), [name]),
+    ],
+)
+def test_a_figure_with_any_name_is_well_formed(ax, draw, name):
+    draw(ax, name)
+    assert ET.fromstring(figures.figure_svg(ax.figure)).tag.endswith("svg")

@@ -56,6 +56,18 @@ def test_a_report_in_the_place_of_another_leaves_nothing_of_it(make_report, tmp_
     assert not (tmp_path / "replaced" / "figures").exists()
 
 
+def test_names_that_are_no_utf_8_are_written_all_the_same(make_report, tmp_path, no_pixels):
+    report = make_report(n=60, n_twins=6, heads=ONE, problems=("ann\udce9.jpg: empty",))
+    names = np.array(["test/ann\udce9.jpg", *report.predictions.names[1:]])
+    dataset = replace(report.dataset, source="caf\udce9", classes=("happy\udce9", *report.dataset.classes[1:]))
+    write_report(replace(report, dataset=dataset, predictions=replace(report.predictions, names=names)), tmp_path)
+    read = BenchmarkReport.read(tmp_path)
+    assert (read.dataset.source, read.dataset.problems) == ("caf?", ("ann?.jpg: empty",))
+    np.testing.assert_array_equal(read.predictions.names, names)
+    assert "caf?" in (tmp_path / "report.md").read_text()
+    assert "caf?" in (tmp_path / "report.html").read_text()
+
+
 def test_files_of_others_stay(make_report, tmp_path, no_pixels):
     write_report(make_report(n=60, n_twins=6, heads=ONE), tmp_path)
     own = {"notes.txt", "figures/f1-mine.svg", "figures/confusion-compact-softmax.pdf", "gallery.zip"}

@@ -111,6 +111,8 @@ def test_only_heads_that_beat_softmax_are_bold(report):
         ("\\input{x}", r"\textbackslash{}input\{x\}"),
         ("~^<>|", r"\textasciitilde{}\textasciicircum{}\textless{}\textgreater{}\textbar{}"),
         ("two\n lines", "two lines"),
+        # behind \\ and \midrule they would be its argument and its star
+        ("[2pt]x*", "{[}2pt]x{*}"),
     ],
 )
 def test_names_are_not_read_as_latex(text, escaped):

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from hybridfer.evaluation.metrics import ClassScores
-from hybridfer.reporting.figures.layout import legend_above, name_lines, offsets
+from hybridfer.reporting.figures.layout import as_label, legend_above, name_lines, offsets
 from hybridfer.reporting.figures.style import MUTED, series_colours
 
 _THICKNESS = 0.8
@@ -96,7 +96,7 @@ def _grouped_bars(
     thickness = _THICKNESS / max(len(groups), 1)
     places, colours = np.arange(len(names)), series_colours(groups, reference)
     for (label, numbers), offset in zip(groups.items(), offsets(len(groups), _THICKNESS), strict=True):
-        bars = ax.barh(places + offset, numbers, thickness * 0.92, color=colours[label], label=label)
+        bars = ax.barh(places + offset, numbers, thickness * 0.92, color=colours[label], label=as_label(label))
         ax.bar_label(bars, labels=[text.format(n) for n in numbers], padding=2, fontsize=6.5, color=MUTED)
     name_lines(ax, names)
     ax.margins(x=0.12)

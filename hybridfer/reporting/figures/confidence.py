@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from hybridfer.evaluation.calibration import ReliabilityBin
 from hybridfer.evaluation.selective import SelectiveCurve
-from hybridfer.reporting.figures.layout import MARKERS, legend_above
+from hybridfer.reporting.figures.layout import MARKERS, as_label, legend_above
 from hybridfer.reporting.figures.style import MUTED, series_colours
 
 # area of the marker of a bin that holds every image, in square points
@@ -43,7 +43,9 @@ def reliability_diagram(ax: Axes, bins: Mapping[str, Sequence[ReliabilityBin]], 
         accuracy = np.array([100 * one.accuracy for one in members])
         share = np.array([one.n for one in members]) / max(sum(one.n for one in members), 1)
         colour, marker = colours[label], MARKERS[i % len(MARKERS)]
-        ax.plot(confidence, accuracy, color=colour, linewidth=1.1, marker=marker, markersize=2.5, label=label, zorder=2)
+        ax.plot(
+            confidence, accuracy, color=colour, linewidth=1.1, marker=marker, markersize=2.5, label=as_label(label), zorder=2
+        )
         ax.scatter(confidence, accuracy, s=_LARGEST * share, color=colour, marker=marker, alpha=0.45, linewidths=0, zorder=3)
     ax.set(xlim=(0, 100), ylim=(0, 101), xlabel="confidence (%)", ylabel="accuracy (%)")
     ax.set_aspect("equal")
@@ -73,7 +75,7 @@ def selective_curve(ax: Axes, curves: Mapping[str, SelectiveCurve], reference: s
     for i, (label, curve) in enumerate(curves.items()):
         shares, accuracies = 100 * np.asarray(curve.shares), 100 * np.asarray(curve.accuracies)
         marker = MARKERS[i % len(MARKERS)]
-        ax.plot(shares, accuracies, color=colours[label], marker=marker, markersize=3, label=label)
+        ax.plot(shares, accuracies, color=colours[label], marker=marker, markersize=3, label=as_label(label))
     ax.set(xlim=(0, 102), xlabel="images answered, the most confident first (%)", ylabel="accuracy (%)")
     bottom, top = ax.get_ylim()
     ax.set_ylim(bottom, min(top, 100.5))

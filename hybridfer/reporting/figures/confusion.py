@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from numpy.typing import ArrayLike, NDArray
 
+from hybridfer import phrases
 from hybridfer.reporting.figures.style import GAPS, PAPER, SHARES, ink_on, ink_on_gap
 
 # with more classes the numbers would run into each other
@@ -99,8 +100,9 @@ def _draw_cells(
             colour = ink((value - ends[0]) / (ends[1] - ends[0]))
             ax.text(column + 0.5, row + 0.5, text(value), ha="center", va="center", color=colour, fontsize=7.5)
     middles = np.arange(k) + 0.5
-    ax.set_xticks(middles, classes, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set_yticks(middles, classes)
+    names = [phrases.printable(name) for name in classes]
+    ax.set_xticks(middles, names, rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_yticks(middles, names)
     ax.set(xlim=(0, k), ylim=(k, 0), aspect="equal", xlabel="predicted", ylabel="true")
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)

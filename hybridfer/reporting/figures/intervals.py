@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from hybridfer.evaluation.significance import Interval
 from hybridfer.evaluation.subgroups import SubgroupScores
-from hybridfer.reporting.figures.layout import MARKERS, legend_above, name_lines, offsets
+from hybridfer.reporting.figures.layout import MARKERS, as_label, legend_above, name_lines, offsets
 from hybridfer.reporting.figures.style import ACCENT, COUNTER, MUTED, series_colours
 
 _INTERVALS = "accuracy (%), 95 % interval"
@@ -77,7 +77,7 @@ def subgroup_bars(ax: Axes, subgroups: Mapping[str, Sequence[SubgroupScores]], r
     for i, ((label, members), offset) in enumerate(zip(subgroups.items(), offsets(len(subgroups), 0.5), strict=True)):
         colour, marker = colours[label], MARKERS[i % len(MARKERS)]
         for place, one in enumerate(members):
-            label_once = label if place == 0 else ""
+            label_once = as_label(label) if place == 0 else ""
             _dot_with_interval(ax, place + offset, one.accuracy, one.accuracy_interval, colour, marker, label_once)
     name_lines(ax, [f"{one.column}: {one.value} ({one.n:,})" for one in first])
     ax.set_xlabel(_INTERVALS)

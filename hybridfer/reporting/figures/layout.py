@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hybridfer import phrases
+
 #: Marks of the series of a figure, in order.
 MARKERS = ("o", "s", "^", "D")
 
@@ -33,6 +35,12 @@ def new_axes(width: float = 3.5, height: float = 2.7) -> Axes:
     return Figure(figsize=(width, height), layout="constrained").subplots()
 
 
+def as_label(name: str) -> str:
+    """Make a name one that a legend shows; matplotlib leaves out what begins with an underscore."""
+    shown = phrases.printable(name)
+    return f"\N{ZERO WIDTH SPACE}{shown}" if shown.startswith("_") else shown
+
+
 def legend_above(ax: Axes, columns: int) -> None:
     """Put the legend above the axes, where nothing is drawn."""
     ax.legend(
@@ -42,7 +50,7 @@ def legend_above(ax: Axes, columns: int) -> None:
 
 def name_lines(ax: Axes, names: Sequence[str]) -> None:
     """Name what lies at 0, 1 and so on up the axes, the first on top."""
-    ax.set_yticks(np.arange(len(names)), names)
+    ax.set_yticks(np.arange(len(names)), [phrases.printable(name) for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(visible=False, axis="y")
 

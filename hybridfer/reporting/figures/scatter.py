@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from hybridfer.reporting.figures.layout import as_label
 from hybridfer.reporting.figures.style import class_colour
 
 # more dots are one blot
@@ -54,7 +55,7 @@ def projection(ax: Axes, points: ArrayLike, labels: ArrayLike, classes: Sequence
     for i in np.unique(labels):
         marker = _MARKERS[int(i) // 7 % len(_MARKERS)]
         x, y = points[labels == i].T
-        ax.scatter(x, y, marker=marker, color=class_colour(int(i)), label=classes[i], alpha=0.65, **dots)
+        ax.scatter(x, y, marker=marker, color=class_colour(int(i)), label=as_label(classes[i]), alpha=0.65, **dots)
     ax.set(xticks=[], yticks=[])
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)

@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from hybridfer import phrases
+
 # room for two lines of caption, as a share of an image's height
 _CAPTION = 0.5
 _GAP = 0.12
@@ -49,7 +51,8 @@ def image_sheet(ax: Axes, images: NDArray[np.uint8], captions: Sequence[str], co
         left, top = (i % columns) * (1 + _GAP), (i // columns) * height
         bottom = top + height - _CAPTION
         ax.imshow(image, cmap="gray", vmin=0, vmax=255, extent=(left, left + 1, bottom, top), interpolation="nearest")
-        ax.text(left, bottom + 0.05, caption, fontsize=6.5, va="top", linespacing=1.25)
+        told = "\n".join(map(phrases.printable, caption.split("\n")))
+        ax.text(left, bottom + 0.05, told, fontsize=6.5, va="top", linespacing=1.25)
     ax.set(xlim=(0, columns * (1 + _GAP) - _GAP), ylim=(max(rows, 1) * height, 0))
     ax.set_aspect("equal")
     ax.axis("off")
