@@ -72,7 +72,7 @@ def write_aside(path: Path, content: bytes) -> None:
 
 
 def write_text_aside(path: Path, text: str) -> None:
-    r"""Write a text in UTF-8 as `moved_into_place` does, with a question mark for each byte of a file name that is no UTF-8.
+    r"""Write a text in UTF-8 as `moved_into_place` does, and spell out bytes of file names that are no UTF-8.
 
     Parameters
     ----------
@@ -87,9 +87,9 @@ def write_text_aside(path: Path, text: str) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_text_aside(Path(folder) / "note.txt", "ann\udce9.jpg")
     ...     (Path(folder) / "note.txt").read_bytes()
-    b'ann?.jpg'
+    b'ann\\udce9.jpg'
     """
-    write_aside(path, text.encode("utf-8", "replace"))
+    write_aside(path, text.encode("utf-8", "backslashreplace"))
 
 
 def sync(path: Path) -> None:

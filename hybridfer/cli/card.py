@@ -52,7 +52,7 @@ def card(
     accuracy, classes, failures and confidence from a benchmark of these weights. NOTES.md tells the rest. Weights in the
     wheel have a card already, which is shown where neither a report nor notes are given.
     """
-    from ..files import write_aside
+    from ..files import write_text_aside
     from ..reporting.card import model_card, shipped_card
 
     if features is not None and report is None:
@@ -70,7 +70,7 @@ def card(
         click.echo(text, nl=False)
         return
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(output, text.encode())
+    write_text_aside(output, text)
     click.echo(f"{output} is the card of {weights}", err=True)
 
 
