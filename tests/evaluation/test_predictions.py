@@ -99,13 +99,6 @@ def test_parts_of_different_images_are_refused(table, predictions):
         PredictionTable.collect(*parts, {"tiny": np.zeros((7, 2))})
 
 
-def test_a_file_name_that_is_no_utf_8_is_kept_byte_by_byte(table, tmp_path):
-    names = np.array(["test/ann\udce9.jpg", *table.names[1:]])
-    dataclasses.replace(table, names=names).write(tmp_path)
-    assert (tmp_path / "predictions.csv").read_bytes().splitlines()[1].startswith(b"test/ann\xe9.jpg,happy,")
-    np.testing.assert_array_equal(PredictionTable.read(tmp_path).names, names)
-
-
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
