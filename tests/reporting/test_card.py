@@ -22,6 +22,7 @@ from hybridfer.networks import Network, catalogue_network, load_network, save_ne
 from hybridfer.recipes import FeatureRecipe, load_recipe
 from hybridfer.reporting.card import model_card
 from hybridfer.reporting.card_recipe import recipe_text
+from hybridfer.reporting.gfm import escape
 from hybridfer.training.train import recipe_classifier
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -272,6 +273,13 @@ def test_warnings_of_softmax_are_told_and_those_of_heads_are_not(measured):
     told = part(model_card(path, replace(report, rows=tuple(rows))), "Accuracy")
     assert "\n\nWarnings:\n\n- softmax on mine: too softmax a < b\n- softmax on mine-views: too softmax a < b\n\n" in told
     assert "too knn" not in told
+
+
+def test_few_images_are_warned_of_as_in_the_report(measured):
+    path, report = measured(n=200)
+    told = part(model_card(path, report), "Accuracy")
+    assert any("can tell no lead below" in warning for warning in report.warnings)
+    assert all(f"- {escape(warning)}" in told for warning in report.warnings)
 
 
 def test_without_twins_there_is_one_accuracy(measured):
