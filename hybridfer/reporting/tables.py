@@ -12,6 +12,7 @@ from hybridfer.evaluation import wording
 from hybridfer.evaluation.metrics import Scores
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
 from hybridfer.evaluation.rows import Row, count_comparisons
+from hybridfer.phrases import printable
 
 Cells = dict[str, Any]
 
@@ -107,7 +108,7 @@ def escape_latex(text: str) -> str:
     >>> print(escape_latex("model_f & 50 %"))
     model\_f \& 50 \%
     """
-    return _SPECIAL.sub(lambda found: _LATEX[found.group()], " ".join(text.split()))
+    return _SPECIAL.sub(lambda found: _LATEX[found.group()], printable(" ".join(text.split())))
 
 
 def _csv_cells(row: Row, run: FeatureRun) -> Cells:

@@ -113,6 +113,7 @@ def test_only_heads_that_beat_softmax_are_bold(report):
         ("two\n lines", "two lines"),
         # behind \\ and \midrule they would be its argument and its star
         ("[2pt]x*", "{[}2pt]x{*}"),
+        ("a\x07, caf\udce9", r"a\textbackslash{}x07, caf\textbackslash{}udce9"),
     ],
 )
 def test_names_are_not_read_as_latex(text, escaped):
