@@ -19,6 +19,8 @@ _LINE = 110
 _SHOWN_FAULTS = 5
 # bytes of file names that are no UTF-8; neither UTF-8 nor strict readers of JSON take them
 _SURROGATES = re.compile("[\ud800-\udfff]")
+# commands of terminals that json.dumps leaves as they are
+_CONTROLS = re.compile("[\x7f-\x9f]")
 
 
 class LayoutError(ValueError):
@@ -78,7 +80,8 @@ def to_json(value: Any) -> str:
       ]
     }
     """
-    return _SURROGATES.sub(lambda found: f"\\\\u{ord(found[0]):04x}", _indented(value, "")) + "\n"
+    text = _SURROGATES.sub(lambda found: f"\\\\u{ord(found[0]):04x}", _indented(value, ""))
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def from_json(kind: type[Value], text: str | bytes) -> Value:

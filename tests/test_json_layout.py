@@ -18,6 +18,12 @@ def test_names_that_are_no_utf_8_are_spelt_out_and_read_back():
     assert from_json(dict[str, int | list[str]], text) == json.loads(text)
 
 
+def test_json_holds_no_command_for_a_terminal():
+    value = {"a\x9b2J": "\x1b[2J\x7f"}
+    assert to_json(value).replace("\n", "").isprintable()
+    assert json.loads(to_json(value)) == value
+
+
 def test_short_lists_stay_on_a_line_and_long_ones_are_broken():
     text = to_json({"short": [1, 2, 3], "long": ["a word or two"] * 20})
     assert '  "short": [1, 2, 3],\n' in text

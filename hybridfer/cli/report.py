@@ -44,7 +44,7 @@ def report(folders: tuple[Path, ...], out: Path | None, overwrite: bool, as_json
 def _render_again(folder: Path, out: Path, overwrite: bool, as_json: bool) -> None:
     """Write what people read of one run."""
     from ..evaluation.report import BenchmarkReport
-    from ..phrases import visible
+    from ..phrases import printable
     from ..reporting.folder import write_readable
 
     # a run's own page is made of its report, so that nothing is lost there
@@ -53,12 +53,11 @@ def _render_again(folder: Path, out: Path, overwrite: bool, as_json: bool) -> No
     check_writable(out)
     read = BenchmarkReport.read(folder)
     write_readable(read, out)
-    click.echo(visible(read.to_json().rstrip() if as_json else f"{out / 'report.html'}: {read.verdict}"))
+    click.echo(read.to_json().rstrip() if as_json else printable(f"{out / 'report.html'}: {read.verdict}"))
 
 
 def _lay_side_by_side(folders: tuple[Path, ...], out: Path, overwrite: bool, as_json: bool) -> None:
     """Write the page of several runs, and print its table."""
-    from ..phrases import visible
     from ..reporting.several import SeveralRuns
     from ..reporting.several_page import write_comparison
     from ..reporting.several_tables import comparison_json
@@ -68,7 +67,7 @@ def _lay_side_by_side(folders: tuple[Path, ...], out: Path, overwrite: bool, as_
     check_writable(out)
     runs = SeveralRuns.read(folders)
     path = write_comparison(runs, out)
-    click.echo(visible(comparison_json(runs).rstrip()) if as_json else comparison_text(runs))
+    click.echo(comparison_json(runs).rstrip() if as_json else comparison_text(runs))
     click.echo(f"\n{path} shows it all; beside it are comparison.md, .json, .csv and .tex", err=True)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from hybridfer.phrases import visible
+from hybridfer.phrases import printable
 
 #: Takes a text and click's style options, and gives the text with ANSI codes or as it is.
 Paint = Callable[..., str]
@@ -35,7 +35,7 @@ def paint_with(colour: bool | None) -> Paint:
     wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR") if colour is None else colour
     style = click.style if wanted else _unpainted
     # names come from strangers: of all that is printed, these codes alone may command the terminal
-    return lambda text, **options: style(visible(text), **options)
+    return lambda text, **options: style(printable(text), **options)
 
 
 def _unpainted(text: str, **_: object) -> str:

@@ -98,7 +98,7 @@ def _table(
 
 def _row_name(row: Row, starred: bool) -> str:
     """A row's name, behind room for the star."""
-    return f"{'*' if starred else ' '} {row.pipeline}"
+    return f"{'*' if starred else ' '} {phrases.printable(row.pipeline)}"
 
 
 def _row_colour(row: Row) -> str | None:
