@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 
 from hybridfer.errors import DatasetError
@@ -21,11 +23,26 @@ _SYNONYMS = {
     "suprise": "surprise",  # so spelt in several copies of FER2013
 }
 _WORDS = {word: word for word in FER_CLASSES} | _SYNONYMS
+# 1-5 is not 15, nor -1 the same as 1
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s_-]+(?=\d)")
+_GAPS = re.compile(r"[\s_]|(?<!^)-(?!\d)")
+
+
+def bare_word(name: str) -> str:
+    """Reduce a name to its letters and digits, to look it up among words that are known."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def class_key(name: str) -> str:
-    """Reduce a class name to its letters and digits, so that case, spaces, hyphens and underscores do not matter."""
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
+    """Reduce a class name to what tells it from others: case, spaces, hyphens and underscores do not matter.
+
+    Examples
+    --------
+    >>> [class_key(name) for name in ("Very-Happy", "very happy", "-1", "+1", "1.5", "10_20")]
+    ['veryhappy', 'veryhappy', '-1', '+1', '1.5', '10-20']
+    """
+    text = unicodedata.normalize("NFC", name.strip()).casefold()
+    return _GAPS.sub("", _BETWEEN_DIGITS.sub("-", text))
 
 
 def normalise_class(name: str) -> str:
@@ -39,7 +56,8 @@ def normalise_class(name: str) -> str:
     Returns
     -------
     str
-        One of `FER_CLASSES` where the name or a synonym of it matches, otherwise `name` without surrounding spaces.
+        One of `FER_CLASSES` where the name or a synonym of it matches, otherwise `name` without surrounding spaces,
+        its accents put together (Unicode's NFC), as a Mac takes them apart.
         Contempt is no synonym of anything: it stays a class of its own.
 
     Examples
@@ -47,7 +65,7 @@ def normalise_class(name: str) -> str:
     >>> [normalise_class(name) for name in ("Happiness", "SURPRISED", "contempt")]
     ['happy', 'surprise', 'contempt']
     """
-    return _WORDS.get(class_key(name), name.strip())
+    return _WORDS.get(bare_word(name), unicodedata.normalize("NFC", name.strip()))
 
 
 def order_classes(names: Iterable[str]) -> tuple[str, ...]:

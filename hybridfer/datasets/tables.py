@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfer.datasets.classes import FER_CLASSES, class_key, normalise_class
+from hybridfer.datasets.classes import FER_CLASSES, bare_word, normalise_class
 from hybridfer.datasets.containers import BROKEN_STREAM
 from hybridfer.datasets.dataset import Problem
 from hybridfer.datasets.decode import StoredImages
@@ -69,7 +69,7 @@ def read_header(line: bytes) -> Header | None:
     """
     text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     columns = tuple(_bare(cell) for cell in text.split(","))
-    known = [_COLUMNS.get(class_key(column), "") for column in columns]
+    known = [_COLUMNS.get(bare_word(column), "") for column in columns]
     if "pixels" not in known:
         return None
     place = {name: known.index(name) if name in known else -1 for name in ("pixels", "emotion", "usage")}
