@@ -151,25 +151,33 @@ def check_size(size: int) -> None:
 
 
 class Folder(Container):
-    """A folder on disk; links are followed, each folder is visited once."""
+    """A folder on disk; links are followed, but for those that lead back to a folder above them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path.name or str(path))
         self.root = path
-        names: list[str] = []
-        seen = {os.path.realpath(path)}
-        for where, folders, files in os.walk(path, followlinks=True):
-            below = os.path.relpath(where, path).replace(os.sep, "/") + "/" if where != str(path) else ""
-            kept = []
-            for folder in sorted(folders):
-                real = os.path.realpath(os.path.join(where, folder))
-                if real not in seen and not is_unwanted(folder):
-                    seen.add(real)
-                    kept.append(folder)
-            folders[:] = kept
-            self.folders += [below + folder for folder in kept]
-            names += [below + file for file in files if not is_unwanted(file)]
-        self.names = sorted(names)
+        # where, what names below it begin with, and the real paths of it and of the folders above it
+        todo = [(os.fspath(path), "", frozenset({os.path.realpath(path)}))]
+        while todo:
+            where, below, above = todo.pop()
+            for entry in self._listed(where, below):
+                name = below + entry.name
+                kind = _kind(entry)
+                if kind == "file":
+                    self.names.append(name)
+                elif kind == "folder" and (real := os.path.realpath(entry.path)) not in above:
+                    self.folders.append(name)
+                    todo.append((entry.path, f"{name}/", above | {real}))
+        self.names.sort()
+
+    def _listed(self, where: str, below: str) -> list[os.DirEntry[str]]:
+        """What is in a folder, but for litter; a folder that cannot be looked into is remembered as broken."""
+        try:
+            with os.scandir(where) as entries:
+                return [entry for entry in entries if not is_unwanted(entry.name)]
+        except OSError as error:
+            self.broken.append((below.rstrip("/") or self.label, f"cannot be looked into ({error.strerror})"))
+            return []
 
     def read(self, member: int) -> Blob:
         """All bytes of a file."""
@@ -183,6 +191,17 @@ class Folder(Container):
     def open(self, member: int) -> BinaryIO:
         """A stream over a file."""
         return open(self.root / self.names[member], "rb")
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """Tell folders and files; what is neither, such as a pipe, whose reading may wait for ever, is "other"."""
+    try:
+        if entry.is_dir():
+            return "folder"
+        # a link that leads nowhere is told when it is read
+        return "file" if entry.is_file() or not os.path.exists(entry.path) else "other"
+    except OSError:
+        return "file"
 
 
 class SingleFile(Container):

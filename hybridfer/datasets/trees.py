@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import re
+
 import numpy as np
 
+from hybridfer import phrases
+from hybridfer.datasets.classes import class_key
 from hybridfer.datasets.containers import Container
 from hybridfer.datasets.dataset import Problem
 from hybridfer.datasets.decode import EncodedImages
 from hybridfer.datasets.layout import Place, class_folder_of, place_of, usage_of_file
 from hybridfer.datasets.records import Records
 from hybridfer.errors import DatasetError
+
+log = logging.getLogger("hybridfer")
+
+TOLD = 3
+_LIKE_A_SPLIT = re.compile("(?<![a-z])(?:train|val|test)", re.IGNORECASE)
 
 
 def read_tree(container: Container, members: list[int]) -> Records:
@@ -52,6 +63,8 @@ def read_tree(container: Container, members: list[int]) -> Records:
             f"{container.label} holds {len(members)} images but no class folders. Expected train/<class>/<image> or "
             "<class>/<image>."
         )
+    if not any(homes) and not any(usages):
+        _warn_of_splits(container.label, _folders_of(container, kept))
     pixels = EncodedImages(container, np.array(kept, dtype=np.int64))
     return Records(pixels, names, words, homes, usages, tuple(problems), empty=_empty_classes(container, kept))
 
@@ -68,6 +81,22 @@ def _fault(place: Place, usage: str, split_at_all: bool) -> str:
     if not place.class_name and place.home != "test":
         return "stands in no class folder"
     return ""
+
+
+def _warn_of_splits(label: str, folders: set[str]) -> None:
+    """Say which folders look like splits, by their names and as they hold the same classes, and are all taken as train."""
+    above: dict[str, set[str]] = {}
+    for folder in folders:
+        parent, _, word = folder.rpartition("/")
+        above.setdefault(class_key(word), set()).add(parent)
+    parents = sorted({parent for repeated in above.values() if len(repeated) > 1 for parent in repeated})
+    if any(_LIKE_A_SPLIT.search(os.path.basename(parent)) for parent in parents):
+        log.warning(
+            "%s of %s hold the same classes and are all taken as train. If they are splits, call them train, validation and "
+            "test.",
+            phrases.listed([*parents[:TOLD], *(["..."] if len(parents) > TOLD else [])]),
+            label,
+        )
 
 
 def _empty_classes(container: Container, members: list[int]) -> tuple[tuple[str, str], ...]:

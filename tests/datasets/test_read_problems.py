@@ -1,6 +1,7 @@
 """Bad input is collected, told with file names or line numbers, and never a bare traceback."""
 
 import io
+import os
 import struct
 import tarfile
 import zipfile
@@ -84,6 +85,24 @@ def test_an_empty_class_folder_in_a_zip_is_told(tree, pack, tmp_path):
     with zipfile.ZipFile(packed, "a") as archive:
         archive.mkdir("train/contempt")
     check_skip_and_raise(packed, "train/contempt", "is a class folder without any image")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told(tree, faces, monkeypatch):
+    scandir = os.scandir
+
+    def closed(path):
+        if os.fspath(path).endswith("validation"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    read = check_skip_and_raise(tree, "validation", r"cannot be looked into \(Permission denied\)")
+    assert len(read) == np.sum(faces.splits != "validation")
+
+
+def test_a_link_that_leads_nowhere_is_told(tree):
+    (tree / "train" / "happy" / "gone.png").symlink_to(tree / "nothing")
+    check_skip_and_raise(tree, "train/happy/gone.png", "cannot be read")
 
 
 def test_all_problems_are_counted_and_the_first_ten_listed(tree):

@@ -158,6 +158,45 @@ def test_a_table_with_usage_is_read_alone(faces, csv_of, same, tmp_path):
     assert same(read_dataset(tmp_path), faces)
 
 
+def test_folders_that_look_like_splits_and_are_none_are_warned_of(tree, caplog):
+    for split in ("train", "validation", "test"):
+        (tree / split).rename(tree / f"{split}_set")
+    assert set(read_dataset(tree).splits.tolist()) == {"train"}
+    told = "test_set, train_set and validation_set of tree hold the same classes and are all taken as train."
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize("names", [("train", "validation", "test"), ("berlin", "paris", "rome")])
+def test_other_folders_with_the_same_classes_are_not_warned_of(tree, caplog, names):
+    for split, name in zip(("train", "validation", "test"), names, strict=True):
+        (tree / split).rename(tree / name)
+    read_dataset(tree)
+    assert not caplog.records
+
+
+def test_a_split_that_is_a_link_to_another_one_is_read_too(tree, faces):
+    test = int(np.sum(faces.splits == "test"))
+    (tree / "validation").rename(tree.parent / "elsewhere")
+    (tree / "validation").symlink_to(tree / "test")
+    splits = read_dataset(tree).splits
+    assert np.sum(splits == "validation") == test
+    assert np.sum(splits == "train") == np.sum(faces.splits == "train")
+
+
+def test_links_that_lead_back_are_not_followed(tree, faces, same):
+    (tree / "train" / "happy" / "up").symlink_to(tree)
+    (tree / "test" / "again").symlink_to(tree / "test")
+    (tree / "loop").symlink_to(tree / "loop")
+    assert same(read_dataset(tree), faces)
+
+
+def test_pipes_and_the_like_in_a_folder_are_passed_over(tree, faces, same):
+    os.mkfifo(tree / "pipe")
+    os.mkfifo(tree / "train" / "happy" / "pipe.png")
+    (tree / "train" / "happy" / "link.png").symlink_to(tree / "pipe")
+    assert same(read_dataset(tree), faces)
+
+
 def test_words_in_a_csv_may_be_classes(tmp_path):
     (tmp_path / "a.csv").write_text("label,pixels\nHappiness,0 1 2 3\nbored,4 5 6 7\n")
     read = read_dataset(tmp_path / "a.csv")
