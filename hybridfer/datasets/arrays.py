@@ -19,6 +19,14 @@ from hybridfer.datasets.records import Records
 from hybridfer.errors import DatasetError
 
 _KEYS = {"images": ("images", "X"), "labels": ("labels", "y")}
+#: What labels may be: truth values, whole and other numbers, bytes, words.
+_LABEL_KINDS = "biufSU"
+#: What numpy raises for damaged files; RuntimeError is zipfile's for encrypted members and unknown compressions, MemoryError
+#: comes of an array that claims too much.
+_UNREADABLE = (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile, KeyError, RuntimeError, MemoryError)
+
+#: What is wrong, and with which row: names need not be unique.
+Fault = tuple[int, str]
 
 
 def read_arrays(source: Path | BinaryIO, name: str) -> Records:
@@ -46,21 +54,21 @@ def read_arrays(source: Path | BinaryIO, name: str) -> Records:
     try:
         with np.load(source, allow_pickle=False) as file:
             found = {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile, KeyError) as error:
+    except _UNREADABLE as error:
         raise DatasetError(f"{name} cannot be read as an npz ({error}).") from error
     images = _images(found, name)
     count = len(images)
     names = [str(entry) for entry in _column(found, "names", count, name)] or [f"{name}[{i}]" for i in range(count)]
-    words, problems = _words(found, names, count, name)
-    homes, usages = _split_words(found, names, count, name, problems)
-    bad = {problem.where for problem in problems}
-    good = [row for row, where in enumerate(names) if where not in bad]
+    words, faults = _words(found, count, name)
+    homes, usages = _split_words(found, count, name, faults)
+    problems = tuple(Problem(names[row], what) for row, what in faults)
+    bad = {row for row, _ in faults}
+    good = [row for row in range(count) if row not in bad]
     if not good:
         raise DatasetError(f"{name} holds no image that can be used. {'; '.join(map(str, problems[:3]))}".rstrip())
     columns = (names, words, homes, usages)
     names, words, homes, usages = ([column[row] for row in good] for column in columns)
-    named = tuple(str(word) for word in np.atleast_1d(found["classes"])) if "classes" in found else ()
-    return Records(StoredImages(images[good]), names, words, homes, usages, tuple(problems), named)
+    return Records(StoredImages(images[good]), names, words, homes, usages, problems, _classes(found, name))
 
 
 def _images(found: Mapping[str, NDArray], name: str) -> NDArray[np.uint8]:
@@ -86,32 +94,46 @@ def _column(found: Mapping[str, NDArray], key: str, count: int, name: str) -> li
         return []
     if found[key].shape != (count,):
         raise DatasetError(f"{name}: {key} must have one entry for each of {count} images; got shape {found[key].shape}.")
-    return found[key].tolist()
+    return _decoded(found[key]).tolist()
 
 
-def _words(found: Mapping[str, NDArray], names: list[str], count: int, name: str) -> tuple[list[str], list[Problem]]:
-    classes = [str(word) for word in np.atleast_1d(found.get("classes", np.array(FER_CLASSES)))]
-    words, problems = [""] * count, []
+def _decoded(array: NDArray) -> NDArray:
+    """Bytes as words."""
+    return np.char.decode(array, "utf-8", "backslashreplace") if array.dtype.kind == "S" else array
+
+
+def _classes(found: Mapping[str, NDArray], name: str) -> tuple[str, ...]:
+    """The classes that the file names, if it does."""
+    classes = np.atleast_1d(found.get("classes", np.array([], dtype=str)))
+    if classes.ndim > 1:
+        raise DatasetError(f"{name}: classes must be one word for each class; got an array of shape {classes.shape}.")
+    return tuple(str(word) for word in _decoded(classes))
+
+
+def _words(found: Mapping[str, NDArray], count: int, name: str) -> tuple[list[str], list[Fault]]:
+    classes = _classes(found, name) or FER_CLASSES
+    words, faults = [""] * count, []
+    key = next((key for key in _KEYS["labels"] if key in found), "")
+    if key and found[key].dtype.kind not in _LABEL_KINDS:
+        raise DatasetError(f"{name}: {key} must be positions of classes or words; got {found[key].dtype}.")
     for row, label in enumerate(_column(found, "labels", count, name)):
         if isinstance(label, str):
             words[row] = label
         elif isinstance(label, float) and not label.is_integer():
-            problems.append(Problem(names[row], f"unknown label {label}; expected an integer"))
+            faults.append((row, f"unknown label {label}; expected an integer"))
         elif not -1 <= label < len(classes):
-            problems.append(Problem(names[row], f"unknown label {label}; expected 0..{len(classes) - 1}, or -1 for unknown"))
+            faults.append((row, f"unknown label {label}; expected 0..{len(classes) - 1}, or -1 for unknown"))
         elif label >= 0:
             words[row] = classes[int(label)]
-    return words, problems
+    return words, faults
 
 
-def _split_words(
-    found: Mapping[str, NDArray], names: list[str], count: int, name: str, problems: list[Problem]
-) -> tuple[list[str], list[str]]:
+def _split_words(found: Mapping[str, NDArray], count: int, name: str, faults: list[Fault]) -> tuple[list[str], list[str]]:
     homes, usages = ["train"] * count, [""] * count
     for row, word in enumerate(_column(found, "splits", count, name)):
         place = usage_of_word(str(word))
         if place is None:
-            problems.append(Problem(names[row], f"unknown split {str(word)!r}; expected train, validation or test"))
+            faults.append((row, f"unknown split {str(word)!r}; expected train, validation or test"))
         else:
             homes[row], usages[row] = place
     return homes, usages

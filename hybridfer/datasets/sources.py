@@ -15,6 +15,7 @@ from hybridfer.datasets.decode import IMAGE_SUFFIXES, StoredImages, is_image
 from hybridfer.datasets.records import Records
 from hybridfer.datasets.tables import read_header, read_table
 from hybridfer.datasets.trees import read_tree
+from hybridfer.datasets.zips import ZipArchive
 from hybridfer.errors import DatasetError
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2")
@@ -39,7 +40,12 @@ def read_source(path: Path) -> Records:
     """
     container = open_container(path)
     if container.names and all(name.endswith(".npy") for name in container.names):
-        return read_arrays(path, path.name)
+        if isinstance(container, ZipArchive):
+            return read_arrays(path, path.name)
+        raise DatasetError(
+            f"{path} holds {container.names[0]}, an array by itself, where images and labels belong together. Save them in "
+            "one file with numpy.savez('faces.npz', images=..., labels=...)."
+        )
     images, tables, arrays, others = _sort_members(container)
     if images and (tables or arrays):
         named = container.names[(tables or arrays)[0]]

@@ -330,11 +330,56 @@ def test_a_plain_tar_that_breaks_off_is_read_up_to_there(tree, pack, tmp_path):
         ({"images": np.zeros((1, 4, 4), dtype=np.uint8), "labels": [9]}, r"unknown label 9; expected 0\.\.6"),
         ({"images": np.zeros((2, 4, 4), dtype=np.uint8), "labels": [9, 0]}, r"a\.npz\[0\]: unknown label 9"),
         ({"images": np.zeros((2, 4, 4), dtype=np.uint8), "splits": ["dev", "train"]}, "unknown split 'dev'"),
+        ({"images": np.zeros((1, 4, 4), dtype=np.uint8), "labels": [1j]}, "labels must be positions of classes or words"),
+        ({"images": np.zeros((1, 4, 4), dtype=np.uint8), "y": np.zeros(1, dtype="M8[D]")}, "y must be positions of classes"),
+        (
+            {"images": np.zeros((1, 4, 4), dtype=np.uint8), "labels": [0], "classes": [["a", "b"]]},
+            r"classes must be one word for each class; got an array of shape \(1, 2\)",
+        ),
     ],
 )
 def test_an_npz_that_does_not_fit_is_told(tmp_path, arrays, what):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(DatasetError, match=what):
+        read_dataset(tmp_path / "a.npz")
+
+
+def test_of_images_of_one_name_only_those_with_a_fault_are_left_out(tmp_path):
+    images, labels = np.zeros((8, 4, 4), dtype=np.uint8), [0] * 7 + [99]
+    np.savez(tmp_path / "a.npz", images=images, labels=labels, names=["face.png"] * 8)
+    with pytest.raises(DatasetError, match="has 1 problem"):
+        read_dataset(tmp_path / "a.npz")
+    assert len(read_dataset(tmp_path / "a.npz", on_error="skip")) == 7
+
+
+def test_an_array_by_itself_is_told_how_to_save_it(tmp_path):
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays" / "x.npy", np.zeros((2, 4, 4), dtype=np.uint8))
+    for source in (tmp_path / "arrays", tmp_path / "arrays" / "x.npy"):
+        with pytest.raises(DatasetError, match=r"holds x\.npy, an array by itself.*numpy\.savez"):
+            read_dataset(source)
+
+
+@pytest.mark.parametrize(("place", "value"), [(8, 1), (10, 97)])
+def test_an_npz_that_is_encrypted_or_of_an_unknown_compression_is_told(tmp_path, place, value):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, images=np.zeros((2, 4, 4), dtype=np.uint8))
+    raw = bytearray(path.read_bytes())
+    raw[raw.rfind(b"PK\x01\x02") + place] = value
+    # the header before the member says the same, two bytes earlier
+    raw[place - 2] = value
+    path.write_bytes(raw)
+    with pytest.raises(DatasetError, match=r"a\.npz cannot be read as an npz"):
+        read_dataset(path)
+
+
+def test_an_npz_that_claims_more_than_there_is_memory_for_is_told(tmp_path):
+    header = io.BytesIO()
+    described = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 4800, 48)}
+    np.lib.format.write_array_header_1_0(header, described)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", header.getvalue())
+    with pytest.raises(DatasetError, match=r"a\.npz cannot be read as an npz"):
         read_dataset(tmp_path / "a.npz")
 
 

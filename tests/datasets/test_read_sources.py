@@ -224,6 +224,19 @@ def test_an_npz_may_bring_classes_in_any_order_and_images_with_one_channel(tmp_p
     assert read.names.tolist() == ["a.npz[0]", "a.npz[1]", "a.npz[2]"]
 
 
+def test_words_in_an_npz_may_be_bytes(tmp_path):
+    images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+    splits, names = np.array([b"train", b"test"]), np.array([b"a.png", b"b.png"])
+    np.savez(tmp_path / "a.npz", images=images, labels=np.array([b"sadness", b"happy"]), splits=splits, names=names)
+    np.savez(tmp_path / "b.npz", images=images, labels=[1, 0], splits=splits, names=names, classes=[b"happy", b"sad"])
+    for file in ("a.npz", "b.npz"):
+        read = read_dataset(tmp_path / file)
+        assert read.classes == ("happy", "sad")
+        assert read.labels.tolist() == [1, 0]
+        assert read.splits.tolist() == ["train", "test"]
+        assert read.names.tolist() == ["a.png", "b.png"]
+
+
 def test_an_npz_inside_a_zip_is_read(faces, same, pack, tmp_path):
     (tmp_path / "in").mkdir()
     np.savez(tmp_path / "in" / "faces.npz", images=faces.images, labels=faces.labels, splits=faces.splits)
