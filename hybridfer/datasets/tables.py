@@ -221,14 +221,20 @@ def _keep_one_size(rows: _Rows) -> int:
 
 def _check_words(rows: _Rows) -> None:
     """Turn Kaggle's integers into words; beside integers, no word but those of FER is a label."""
-    known = {word: _CODES.get(word, word) for word in set(rows.words)}
-    if any(_is_integer(word) for word in known):
+    known = {word: _CODES.get(_whole(word), word) for word in set(rows.words)}
+    if any(_is_integer(_whole(word)) for word in known):
         known = {word: name for word, name in known.items() if normalise_class(name) in ("", *FER_CLASSES)}
     wrong = [row for row, word in enumerate(rows.words) if word not in known]
     for row in wrong:
         rows.problems.append(Problem(rows.names[row], f"unknown label {rows.words[row]!r}; expected 0..6"))
     _drop(rows, wrong)
     rows.words[:] = [known[word] for word in rows.words]
+
+
+def _whole(word: str) -> str:
+    """Give 3 for 3.0, as pandas writes integers of a column that lacks some."""
+    number, _, decimals = word.partition(".")
+    return number if _is_integer(number) and not decimals.strip("0") else word
 
 
 def _is_integer(word: str) -> bool:

@@ -130,6 +130,8 @@ def test_all_problems_are_counted_and_the_first_ten_listed(tree):
         ("3,1 2 3 4294967300,Training", "pixel 3 is '4294967300', not within"),
         ("3,,Training", "has 0 pixels"),
         ("7,1 2 3 4,Training", "unknown label '7'"),
+        ("7.0,1 2 3 4,Training", r"unknown label '7\.0'"),
+        ("3.5,1 2 3 4,Training", r"unknown label '3\.5'"),
         ("-1,1 2 3 4,Training", "unknown label '-1'"),
         ("bored,1 2 3 4,Training", "unknown label 'bored'"),
         (",1 2 3 4,Training", "has no label"),

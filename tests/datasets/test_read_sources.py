@@ -205,6 +205,13 @@ def test_words_in_a_csv_may_be_classes(tmp_path):
     assert read.labels.tolist() == [0, 1]
 
 
+def test_whole_numbers_written_as_decimals_are_kaggles_integers(tmp_path):
+    (tmp_path / "a.csv").write_text("emotion,pixels\n3.0,0 1 2 3\n4.0,4 5 6 7\n")
+    read = read_dataset(tmp_path / "a.csv")
+    assert read.classes == ("happy", "sad")
+    assert read.labels.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("keys", [("images", "labels"), ("X", "y")])
 def test_an_npz_is_read(faces, same, tmp_path, keys):
     arrays = dict(zip(keys, (faces.images, faces.labels), strict=True))
