@@ -22,7 +22,7 @@ def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: flo
     digests : ndarray of shape (n,), dtype "S16"
         Digests of the images.
     labels : ndarray of shape (n,), int64
-        Their classes.
+        Their classes; -1 where they are unknown.
     fraction : float
         Share to choose, between 0 and 1.
     random_state : int
@@ -55,6 +55,8 @@ def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: flo
     chosen = []
     for label in np.unique(classes):
         members = draw[classes[draw] == label]
+        if len(members) < 2 and label < 0 and len(distinct) > 1:
+            continue  # no label is no class that must be in both splits
         if len(members) < 2:
             raise DatasetError(f"Every class needs at least 2 distinct images to be in two splits; class {label} has 1.")
         chosen.append(members[: min(max(round(fraction * len(members)), 1), len(members) - 1)])

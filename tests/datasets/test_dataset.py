@@ -96,6 +96,16 @@ def test_validation_cannot_be_carved_where_a_class_has_one_image(only_train):
         only_train.subset(keep).with_validation()
 
 
+def test_a_train_image_without_label_need_not_be_in_two_splits(only_train):
+    labels = only_train.labels.copy()
+    labels[0] = -1
+    carved = replace(only_train, labels=labels).with_validation()
+    assert carved.splits[0] == "train"
+    assert carved.has_split("validation")
+    with pytest.raises(DatasetError, match="at least 2 distinct images"):
+        replace(only_train, labels=labels).subset([0]).with_validation()
+
+
 def test_validation_cannot_be_carved_without_train(faces):
     with pytest.raises(DatasetError, match="no 'train' split"):
         faces.split("test").with_validation()
