@@ -13,7 +13,7 @@ from hybridfer.datasets.containers import Container, SingleFile, open_container
 from hybridfer.datasets.dataset import Problem
 from hybridfer.datasets.decode import IMAGE_SUFFIXES, StoredImages, is_image
 from hybridfer.datasets.records import Records
-from hybridfer.datasets.tables import read_header, read_table
+from hybridfer.datasets.tables import first_line, read_header, read_table
 from hybridfer.datasets.trees import read_tree
 from hybridfer.datasets.zips import ZipArchive
 from hybridfer.errors import DatasetError
@@ -75,7 +75,7 @@ def _sort_members(container: Container) -> tuple[list[int], list[int], list[int]
         head = container.head(member)
         if is_image(head):
             images.append(member)
-        elif read_header(head.partition(b"\n")[0]):
+        elif read_header(first_line(head)):
             tables.append(member)
         elif head.startswith(b"PK") and b".npy" in head[:128]:
             arrays.append(member)
@@ -88,7 +88,7 @@ def _from_tables(container: Container, tables: list[int]) -> Records:
     """Read train.csv and test.csv together, but a table with Usage alone: it holds what the others do."""
     complete = []
     for member in tables:
-        header = read_header(container.head(member).partition(b"\n")[0])
+        header = read_header(first_line(container.head(member)))
         if header and header.usage >= 0:
             complete.append(member)
     if len(complete) > 1:

@@ -7,6 +7,7 @@ Known are fer2013.csv (emotion,pixels,Usage), icml_face_data.csv (the same with 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ LONGEST_LINE = 16 * 2**20
 FIRST_ROWS = 512
 
 _COLUMNS = {"pixels": "pixels", "pixel": "pixels", "emotion": "emotion", "label": "emotion", "usage": "usage"}
+_LINE_END = re.compile(rb"[\r\n]")
 _CODES = {str(code): name for code, name in enumerate(FER_CLASSES)}
 
 
@@ -57,6 +59,11 @@ class _Rows:
     homes: list[str] = field(default_factory=list)
     usages: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+
+def first_line(head: bytes) -> bytes:
+    """The first line of what a file begins with, whatever its lines end in."""
+    return _LINE_END.split(head, 1)[0]
 
 
 def read_header(line: bytes) -> Header | None:
@@ -100,8 +107,9 @@ def read_table(stream: BinaryIO, name: str) -> Records:
     DatasetError
         If a required column is missing or there is no usable row.
     """
+    lines = _split_lines(stream)
     try:
-        first = stream.readline(LONGEST_LINE)
+        first = next(lines, b"")
     except BROKEN_STREAM as error:
         raise DatasetError(f"{name} cannot be read ({error}). Copy or download it again.") from error
     header = read_header(first)
@@ -112,7 +120,7 @@ def read_table(stream: BinaryIO, name: str) -> Records:
         told = "its first line is no header" if words[0][:1].isdigit() else f"its first line has {', '.join(words)!r}"
         raise DatasetError(f"{name} has no column {missing!r}; {told}. Expected a first line of emotion,pixels[,Usage].")
     rows = _Rows()
-    for line, cells in _lines(stream, name, rows.problems):
+    for line, cells in _lines(lines, name, rows.problems):
         _take(rows, header, f"{name}:{line}", cells)
     side = _keep_one_size(rows)
     _check_words(rows)
@@ -123,12 +131,29 @@ def read_table(stream: BinaryIO, name: str) -> Records:
     return Records(StoredImages(images), rows.names, rows.words, rows.homes, rows.usages, tuple(rows.problems))
 
 
-def _lines(stream: BinaryIO, name: str, problems: list[Problem]) -> Iterator[tuple[int, list[bytes]]]:
+def _split_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Lines ended by a line feed, as nearly all are, or by a carriage return alone, as spreadsheets on a Mac may write."""
+    rest = b""
+    while chunk := stream.readline(LONGEST_LINE):
+        chunk, rest = rest + chunk, b""
+        if chunk.find(b"\r", 0, -2) < 0:
+            yield chunk
+            continue
+        *whole, rest = chunk.splitlines(keepends=True)
+        yield from whole
+        if rest.endswith((b"\r", b"\n")):
+            yield rest
+            rest = b""
+    if rest:
+        yield rest
+
+
+def _lines(lines: Iterator[bytes], name: str, problems: list[Problem]) -> Iterator[tuple[int, list[bytes]]]:
     """Number the lines after the header, split into cells; a stream that breaks off is a problem."""
     number = 1
     while True:
         try:
-            line = stream.readline(LONGEST_LINE)
+            line = next(lines, b"")
         except (*BROKEN_STREAM, DatasetError) as error:
             problems.append(Problem(f"{name}:{number + 1}", f"the file breaks off here ({error})"))
             return

@@ -250,6 +250,21 @@ def test_an_npz_inside_a_zip_is_read(faces, same, pack, tmp_path):
     assert same(read_dataset(pack(tmp_path / "in", tmp_path / "a.zip")), faces)
 
 
+@pytest.mark.parametrize("first", ["emotion,pixels,Usage\r", "emotion,pixels,Usage\n"])
+def test_lines_of_a_csv_may_end_in_carriage_returns_alone(faces, csv_of, same, tmp_path, monkeypatch, first):
+    monkeypatch.setattr("hybridfer.datasets.tables.LONGEST_LINE", 10_000)
+    text = csv_of(faces, end="\r").replace("emotion,pixels,Usage\r", first)
+    (tmp_path / "mac.csv").write_bytes(text.encode())
+    read = read_dataset(tmp_path / "mac.csv")
+    assert same(read, faces)
+    assert read.names[[0, -1]].tolist() == ["mac.csv:2", "mac.csv:85"]
+
+
+def test_a_csv_may_mix_its_line_ends(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"label,pixels\nsad,1 1 1 1\rsad,2 2 2 2\nsad,3 3 3 3\r\nsad,4 4 4 4")
+    assert read_dataset(tmp_path / "a.csv").images[:, 0, 0].tolist() == [1, 2, 3, 4]
+
+
 def test_the_word_faces_draws_them():
     read = read_dataset("faces:21", image_size=32)
     drawn = make_faces(21, image_size=32)
