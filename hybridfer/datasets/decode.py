@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,22 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer.datasets.claims import END_OF_JPEG, UNREADABLE, check_claims
 from hybridfer.datasets.containers import Blob, Container
 from hybridfer.datasets.dataset import Problem
 from hybridfer.errors import DatasetError
 
 MODES = ("grey", "colour")
-#: A png may claim 2**31 x 2**31 pixels in 30 bytes; no photograph of a face has more than this.
-LARGEST_PIXELS = 2**27
-
-#: No image file is shorter: a PNG's header alone has 33 bytes.
-SHORTEST = 24
-
-_PNG, _JPEG, _START_OF_SCAN, _END_OF_JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
-_MAGICS = (_PNG, _JPEG + b"\xff", b"BM", b"GIF8", b"II*\x00", b"MM\x00*", b"P5", b"P6", b"P2", b"P3")
 _FLAGS = {"grey": cv2.IMREAD_GRAYSCALE, "colour": cv2.IMREAD_COLOR_RGB}
-_UNREADABLE = "is no readable image"
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +57,6 @@ class Pixels(Protocol):
         """The images of `rows`, at `size`; if `out` is given, each is written to its place there."""
 
 
-def is_image(head: bytes) -> bool:
-    """Whether bytes start as an image file does."""
-    return head.startswith(_MAGICS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-
-
 def decode_image(blob: Blob, mode: str = "grey") -> NDArray[np.uint8]:
     """Decode one image.
 
@@ -89,7 +74,7 @@ def decode_image(blob: Blob, mode: str = "grey") -> NDArray[np.uint8]:
     Raises
     ------
     DatasetError
-        If it is no image, or only a part of one.
+        If it is no image, or only a part of one, or claims more pixels than any face has.
 
     Examples
     --------
@@ -97,35 +82,19 @@ def decode_image(blob: Blob, mode: str = "grey") -> NDArray[np.uint8]:
     >>> decode_image(png.tobytes()).tolist()
     [[7, 7, 7], [7, 7, 7]]
     """
-    if blob[-2:] != _END_OF_JPEG or blob[:2] != _JPEG:
-        _check_claims(blob)
+    check_claims(blob)
     try:
         image: NDArray | None = cv2.imdecode(np.frombuffer(blob, np.uint8), _FLAGS[mode])
     except cv2.error:
         image = None
     if image is None:
-        raise DatasetError(_UNREADABLE)
+        raise DatasetError(UNREADABLE)
     return np.asarray(image, dtype=np.uint8)
 
 
 def _told(error: DatasetError | cv2.error) -> str:
     """Say in our words what is wrong with an image; OpenCV's are about its source files."""
-    return str(error) if isinstance(error, DatasetError) else _UNREADABLE
-
-
-def _check_claims(blob: Blob) -> None:
-    """Refuse what OpenCV would fill up (a JPEG that breaks off) or allocate (a PNG bomb)."""
-    if len(blob) < SHORTEST:
-        raise DatasetError(_UNREADABLE if len(blob) else "is an empty file")
-    if blob[:2] == _JPEG:
-        encoded = bytes(blob)
-        # Behind an end of image something else may stand; an end before the last start of scan is a thumbnail's.
-        if encoded.rfind(_END_OF_JPEG) < encoded.rfind(_START_OF_SCAN):
-            raise DatasetError("is a truncated JPEG")
-    elif blob[:8] == _PNG:
-        width, height = struct.unpack(">II", blob[16:24])
-        if width * height > LARGEST_PIXELS:
-            raise DatasetError(f"claims {height}x{width} pixels, too many for a face")
+    return str(error) if isinstance(error, DatasetError) else UNREADABLE
 
 
 def resize(image: NDArray, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -162,15 +131,17 @@ class EncodedImages:
         problems, odd = [], Counter[tuple[int, int]]()
         read, flag = self.container.read, _FLAGS[form.mode]
         imdecode, frombuffer, uint8 = cv2.imdecode, np.frombuffer, np.dtype(np.uint8)
+        checked = b"?"
         for position, member in enumerate(self.members[rows].tolist()):
             try:
-                # decode_image spelled out: to call it for each image takes 2 % of the time that 48 x 48 pixels take
+                # decode_image spelled out: to call it for each image takes 2 % of the time that 48 x 48 pixels take;
+                # JPEGs of one encoder and size begin alike, so that one in many is looked at
                 blob = read(member)
-                if blob[-2:] != _END_OF_JPEG or blob[0] != _JPEG[0]:
-                    _check_claims(blob)
+                if blob[-2:] != END_OF_JPEG or blob[: len(checked)] != checked:
+                    checked = check_claims(blob)
                 image = imdecode(frombuffer(blob, uint8), flag)
                 if image is None:
-                    raise DatasetError(_UNREADABLE)
+                    raise DatasetError(UNREADABLE)
             except (DatasetError, cv2.error) as error:
                 good[position] = False
                 problems.append(Problem(self.container.names[member], _told(error)))

@@ -11,7 +11,8 @@ import numpy as np
 from hybridfer.datasets.arrays import read_arrays
 from hybridfer.datasets.containers import Container, SingleFile, open_container
 from hybridfer.datasets.dataset import Problem
-from hybridfer.datasets.decode import IMAGE_SUFFIXES, StoredImages, is_image
+from hybridfer.datasets.decode import StoredImages
+from hybridfer.datasets.kinds import is_named_image, kind_of
 from hybridfer.datasets.records import Records
 from hybridfer.datasets.tables import first_line, read_header, read_table
 from hybridfer.datasets.trees import read_tree
@@ -63,25 +64,12 @@ def read_source(path: Path) -> Records:
 
 def _sort_members(container: Container) -> tuple[list[int], list[int], list[int], list[int]]:
     """Tell image files, tables of pixels, npz files and others apart, by content unless the name says image."""
-    images: list[int] = []
-    tables: list[int] = []
-    arrays: list[int] = []
-    others: list[int] = []
+    sorted_out: dict[str, list[int]] = {"image": [], "table": [], "arrays": [], "other": []}
     single = isinstance(container, SingleFile)
     for member, name in enumerate(container.names):
-        if name.lower().endswith(IMAGE_SUFFIXES) and not single:
-            images.append(member)
-            continue
-        head = container.head(member)
-        if is_image(head):
-            images.append(member)
-        elif read_header(first_line(head)):
-            tables.append(member)
-        elif head.startswith(b"PK") and b".npy" in head[:128]:
-            arrays.append(member)
-        else:
-            others.append(member)
-    return images, tables, arrays, others
+        kind = "image" if is_named_image(name) and not single else kind_of(container.head(member))
+        sorted_out[kind].append(member)
+    return sorted_out["image"], sorted_out["table"], sorted_out["arrays"], sorted_out["other"]
 
 
 def _from_tables(container: Container, tables: list[int]) -> Records:

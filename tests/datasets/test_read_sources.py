@@ -373,3 +373,9 @@ def test_the_real_zip_has_its_published_counts():
 def test_a_missing_source_says_what_to_give(tmp_path):
     with pytest.raises(DatasetError, match=r"does not exist. Give a folder"):
         read_dataset(tmp_path / "none")
+
+
+@pytest.mark.parametrize("text", ["P5 faces of 100 people", "BM: Berlin's measurements of faces"])
+def test_a_text_that_begins_as_an_image_does_is_passed_over(tree, faces, same, text):
+    (tree / "README").write_text(text)
+    assert same(read_dataset(tree), faces)
