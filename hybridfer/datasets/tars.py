@@ -1,6 +1,7 @@
 """Tar archives: plain ones are read in place, compressed ones keep their members' bytes in memory.
 
-An encoded image is smaller than its pixels, so keeping the bytes costs less than the dataset that is made of them.
+An encoded image is smaller than its pixels, so keeping the bytes costs less than the dataset that is made of them. Of what
+is no image and no table the first bytes alone are kept.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from hybridfer.datasets.containers import BROKEN_STREAM, LARGEST_MEMBER, Blob, Container, memory_stream, safe_path
+from hybridfer.datasets.containers import BROKEN_STREAM, HEAD, LARGEST_MEMBER, Blob, Container, memory_stream, safe_path
+from hybridfer.datasets.kinds import is_named_image, kind_of
 from hybridfer.datasets.layout import is_unwanted
 from hybridfer.errors import DatasetError
 
-#: A compressed tar's csv is held in memory whole; fer2013.csv has 301 MB.
-LARGEST_TABLE = 4 * 2**30
+#: What a compressed tar holds stays in memory, be it a csv (fer2013.csv has 301 MB) or many images.
+LARGEST_HELD = 4 * 2**30
 
 
 def _checked(info: tarfile.TarInfo, label: str) -> str:
@@ -83,20 +85,34 @@ class PackedTar(_Tar):
     def __init__(self, path: Path, opener: Callable[[Path], BinaryIO]) -> None:
         super().__init__(path)
         self._blobs: dict[str, Blob] = {}
+        self._held = 0
         with opener(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
             self._walk(archive, lambda name, info: self._keep(archive, name, info))
         self.names = sorted(self._blobs)
 
     def _keep(self, archive: tarfile.TarFile, name: str, info: tarfile.TarInfo) -> None:
-        limit = LARGEST_TABLE if name.lower().endswith((".csv", ".npz")) else LARGEST_MEMBER
-        if info.size > limit:
-            self.broken.append((name, f"claims {info.size / 2**20:.0f} MiB, more than the {limit // 2**20} MiB allowed"))
-            return
+        """Hold a member's bytes; of what is neither image nor table its head, which errors tell of."""
         file = archive.extractfile(info)
         if file is None:
             raise DatasetError(f"{self.label} holds a member without contents: {name!r}.")
         with file:
-            blob = file.read()
+            blob = file.read(HEAD)
+            kind = "image" if is_named_image(name) else kind_of(blob)
+            if kind == "other":
+                self._blobs[name] = blob
+                return
+            limit = LARGEST_MEMBER if kind == "image" else LARGEST_HELD
+            if info.size > limit:
+                told = f"claims {info.size / 2**20:.0f} MiB, more than the {limit // 2**20} MiB allowed"
+                self.broken.append((name, told))
+                return
+            self._held += info.size
+            if self._held > LARGEST_HELD:
+                raise DatasetError(
+                    f"Of a compressed tar at most {LARGEST_HELD // 2**20:,} MiB are held in memory; {self.path} has more. "
+                    "Unpack it, or pack it as a zip, which is read in place."
+                )
+            blob += file.read()
         if len(blob) != info.size:
             self.broken.append((name, f"is truncated: {len(blob)} of {info.size} bytes are in the tar"))
             return

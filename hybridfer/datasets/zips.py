@@ -12,6 +12,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -32,7 +33,7 @@ class ZipArchive(Container):
         try:
             with path.open("rb") as file, zipfile.ZipFile(file) as archive:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                infos = {self._checked(info): info for info in archive.infolist()}
+                members = [(self._checked(info), info) for info in archive.infolist()]
         # zipfile's word for a version of the format that it does not know
         except NotImplementedError as error:
             raise DatasetError(
@@ -43,9 +44,19 @@ class ZipArchive(Container):
                 raise
             raise DatasetError(f"{path} is a damaged or truncated zip ({error}). Copy or download it again.") from error
         self._bytes = memoryview(self._map)
+        infos = dict(members)
+        if len(infos) < len(members):
+            self._leave_out_repeated(infos, Counter(name for name, _ in members))
         self.folders = sorted(name.rstrip("/") for name in infos if name.endswith("/") and not is_unwanted(name[:-1]))
         self.names = sorted(name for name in infos if not name.endswith("/") and not is_unwanted(name))
         self._infos = [infos[name] for name in self.names]
+
+    def _leave_out_repeated(self, infos: dict[str, zipfile.ZipInfo], times: Counter[str]) -> None:
+        """Remember as broken what several members share a name with: none of them can be told from the others."""
+        for name, count in times.items():
+            if count > 1 and not name.endswith("/") and not is_unwanted(name):
+                del infos[name]
+                self.broken.append((name, f"is the name of {count} members of the zip; pack it again with each name once"))
 
     def _checked(self, info: zipfile.ZipInfo) -> str:
         if stat.S_ISLNK(info.external_attr >> 16):

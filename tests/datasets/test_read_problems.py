@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 import zlib
 
@@ -274,6 +275,34 @@ def test_a_member_that_inflates_to_more_than_it_claims_is_a_problem(tree, pack, 
     raw[entry + 24 : entry + 28] = struct.pack("<I", 100)
     packed.write_bytes(raw)
     check_skip_and_raise(packed, "train/happy/liar.png", "is damaged inside the zip")
+
+
+def test_members_of_one_name_are_told_and_none_of_them_is_taken(tree, pack, tmp_path):
+    packed = pack(tree, tmp_path / "a.zip")
+    name = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.png"))[0]
+    with zipfile.ZipFile(packed, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr(name, b"another one")
+    assert len(check_skip_and_raise(packed, name, "is the name of 2 members of the zip")) == 83
+
+
+@pytest.mark.parametrize("suffix", ["tar.gz", "tar.xz"])
+def test_a_compressed_tar_holds_the_heads_alone_of_what_is_no_image(tree, pack, faces, same, tmp_path, suffix):
+    for number in range(6):
+        (tree / f"{number}.bin").write_bytes(bytes(8 * 2**20))
+    packed = pack(tree, tmp_path / f"a.{suffix}")
+    tracemalloc.start()
+    read = read_dataset(packed, n_jobs=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert same(read, faces)
+    assert peak < 16 * 2**20
+
+
+def test_a_compressed_tar_that_fills_the_memory_is_refused(tree, pack, tmp_path, monkeypatch):
+    packed = pack(tree, tmp_path / "a.tar.gz")
+    monkeypatch.setattr("hybridfer.datasets.tars.LARGEST_HELD", 2**16)
+    with pytest.raises(DatasetError, match=r"held in memory; .*a\.tar\.gz has more\. Unpack it, or pack it as a zip"):
+        read_dataset(packed)
 
 
 def test_a_truncated_zip_says_so(tree, pack, tmp_path):
