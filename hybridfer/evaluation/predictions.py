@@ -63,9 +63,12 @@ class PredictionTable:
     def __post_init__(self) -> None:
         k, n = len(self.classes), len(self.labels)
         positions = (self.labels, *self.predicted.values())
-        shapes = [((n,), array) for array in (self.names, self.digests, self.twins, *positions)]
-        shapes += [((n, k), array) for array in self.probabilities.values()]
-        shapes += [((n, 2), array) for array in self.projections.values()]
+        flat: list[NDArray[Any]] = [self.names, self.digests, self.twins, *positions]
+        shapes: list[tuple[tuple[int, ...], NDArray[Any]]] = [
+            *(((n,), array) for array in flat),
+            *(((n, k), array) for array in self.probabilities.values()),
+            *(((n, 2), array) for array in self.projections.values()),
+        ]
         lengths = sorted({len(array) for _, array in shapes})
         if len(lengths) > 1:
             raise ValueError(f"Everything must be of the same test images; got the lengths {lengths}.")

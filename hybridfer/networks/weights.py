@@ -173,7 +173,7 @@ def network_from_weights(path: str | os.PathLike[str]) -> Network:
         with torch.device("meta"):
             network = _built(file)
     # sizes beyond all numbers of torch are RuntimeErrors
-    except (RecipeError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+    except (RecipeError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(
             f"{path} holds weights of {file.network!r}, which cannot be built here ({error}) "
             "For a network of your own, pass its module: load_network(module, layers, weights=path)."

@@ -85,11 +85,12 @@ def _tell(data: TrainingData, ancestry: Ancestry) -> None:
 
 
 def _run(net: ImageNet, train: DeviceImages, parameters: Mapping[str, Any]) -> None:
-    checkpoint = dict(net.callbacks_).get("checkpoint")
-    state = checkpoint.load(net.module_.generator.device.type) if parameters["resume"] else None
-    if state is not None:
-        restore(net, state, checkpoint.path)
-        net.callbacks_.append(("resume", Resume(state, checkpoint.path)))
+    if parameters["resume"]:
+        checkpoint = dict(net.callbacks_)["checkpoint"]
+        state = checkpoint.load(net.module_.generator.device.type)
+        if state is not None:
+            restore(net, state, checkpoint.path)
+            net.callbacks_.append(("resume", Resume(state, checkpoint.path)))
     net.train_on(train, epochs=parameters["max_epochs"] - len(net.history))
 
 

@@ -208,7 +208,6 @@ def test_missing_or_broken_metadata_is_refused(field, path):
         ("arguments", {"n_classes": -1}, "n_classes must be a positive integer"),
         ("arguments", {"n_classes": float("inf")}, "n_classes must be a positive integer"),
         ("arguments", {"n_classes": 10**18}, "cannot be built here"),
-        ("arguments", {"n_classes": 10**30}, "cannot be built here"),
         ("arguments", {}, "n_classes must be a positive integer"),
         ("arguments", {"n_classes": 3, "dropout": 0.5}, "tiny takes the arguments"),
         ("arguments", {"n_classes": 3, "channels": 3}, "tiny takes the arguments"),
