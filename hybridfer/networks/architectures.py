@@ -7,6 +7,7 @@ from collections import OrderedDict
 from torch import nn
 
 from .blocks import ResidualBlock, conv_block
+from .number_list import numbers_of
 
 UNPOOLED = ("conv", "norm", "relu")
 
@@ -26,31 +27,58 @@ def build_tiny(*, n_classes: int = 7, channels: int = 1, image_size: tuple[int, 
 
 
 def build_compact(
-    *, n_classes: int = 7, channels: int = 1, image_size: tuple[int, int] = (48, 48), dropout: float = 0.0
+    *,
+    n_classes: int = 7,
+    channels: int = 1,
+    image_size: tuple[int, int] = (48, 48),
+    dropout: float = 0.0,
+    widths: str = "64-128-224",
+    depths: str = "1-1-1",
 ) -> nn.Sequential:
-    """Residual stages of 64, 128 and 224 channels at a half, a quarter and an eighth of the image."""
+    """Three residual stages at a half, a quarter and an eighth of the image.
+
+    Parameters
+    ----------
+    n_classes, channels, image_size : int, int, tuple of (h, w)
+        As the catalogue gives them.
+    dropout : float
+        Share of the embedding that is blanked before the last layer.
+    widths, depths : str
+        Channels and residual blocks of each stage, joined by ``-``.
+
+    Raises
+    ------
+    RecipeError
+        If ``widths`` or ``depths`` are not three numbers.
+
+    Examples
+    --------
+    >>> sum(parameter.numel() for parameter in build_compact(widths="64-128-192", depths="2-2-1").parameters())
+    1719367
+    """
+    (width1, width2, width3), (depth1, depth2, depth3) = (
+        numbers_of(text, f"{name} of compact", fewest=3, most=3, like=like)
+        for name, text, like in (("widths", widths, "64-128-224"), ("depths", depths, "1-1-1"))
+    )
     return nn.Sequential(
         OrderedDict(
             stem=conv_block(channels, 32, 3),
-            stage1=_residual_stage(32, 64),
+            stage1=_residual_stage(32, width1, depth1),
             pool1=nn.MaxPool2d(2),
-            stage2=_residual_stage(64, 128),
+            stage2=_residual_stage(width1, width2, depth2),
             pool2=nn.MaxPool2d(2),
-            stage3=_residual_stage(128, 224),
+            stage3=_residual_stage(width2, width3, depth3),
             embedding=_global_pool(),
-            logits=nn.Sequential(OrderedDict(dropout=nn.Dropout(dropout), linear=nn.Linear(224, n_classes))),
+            logits=nn.Sequential(OrderedDict(dropout=nn.Dropout(dropout), linear=nn.Linear(width3, n_classes))),
         )
     )
 
 
-def _residual_stage(channels_in: int, channels_out: int) -> nn.Sequential:
-    """One convolution to the new width, then one residual block."""
-    return nn.Sequential(
-        OrderedDict(
-            widen=conv_block(channels_in, channels_out, 3, order=UNPOOLED),
-            residual=ResidualBlock(channels_out),
-        )
-    )
+def _residual_stage(channels_in: int, channels_out: int, depth: int) -> nn.Sequential:
+    """One convolution to the new width, then residual blocks: ``residual``, ``residual2``, ..."""
+    widen = ("widen", conv_block(channels_in, channels_out, 3, order=UNPOOLED))
+    names = ["residual", *(f"residual{number}" for number in range(2, depth + 1))]
+    return nn.Sequential(OrderedDict([widen, *((name, ResidualBlock(channels_out)) for name in names)]))
 
 
 def _global_pool() -> nn.Sequential:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 
 from torch import nn
 
 from ..errors import RecipeError
 from .blocks import conv_block, dense_block
+from .number_list import numbers_of
 
 ORDER = ("conv", "relu", "norm", "pool", "dropout")
 DENSE_ORDER = ("linear", "relu", "norm", "dropout")
-_WIDTHS = re.compile(r"[1-9]\d{0,3}(-[1-9]\d{0,3}){0,15}")
 
 
 def build_conv_stack(
@@ -64,7 +63,7 @@ def build_conv_stack(
     _check_at_least("kernel", kernel, 1)
     _check_at_least("dense", dense, 1)
     _check_at_least("bare", bare, 0)
-    widths = _widths(filters)
+    widths = numbers_of(filters, "filters of conv_stack", fewest=1, most=16, like="64-128")
     layers: list[tuple[str, nn.Module]] = []
     height, width = image_size
     before = channels
@@ -79,14 +78,6 @@ def build_conv_stack(
     layers.append(("flatten", nn.Flatten()))
     layers.append(("embedding", dense_block(before * height * width, dense, order=DENSE_ORDER, dropout=dense_dropout)))
     return nn.Sequential(OrderedDict([*layers, ("logits", nn.Linear(dense, n_classes))]))
-
-
-def _widths(filters: str) -> list[int]:
-    if not _WIDTHS.fullmatch(filters):
-        raise RecipeError(
-            f"filters of conv_stack must be 1 to 16 numbers from 1 to 9999 joined by '-', such as '64-128'; got {filters!r}."
-        )
-    return [int(width) for width in filters.split("-")]
 
 
 def _check_at_least(name: str, value: int, least: int) -> None:

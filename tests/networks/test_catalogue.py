@@ -157,3 +157,32 @@ def test_the_digest_sees_every_weight_and_no_memory_format():
     changed = catalogue_network("tiny", preprocessing=Preprocessing((16, 16)))
     changed.module.get_submodule("conv4.norm").running_var[-1] += 1e-3
     assert changed.digest != network.digest
+
+
+def test_compact_takes_widths_and_depths():
+    summary = summarise_network("compact", arguments={"widths": "8-16-24", "depths": "2-1-3"})
+    assert [summary.layers[name] for name in ("stage1", "stage2", "stage3", "embedding")] == [
+        (8, 24, 24),
+        (16, 12, 12),
+        (24, 6, 6),
+        (24,),
+    ]
+    module = build_network("compact", depths="2-1-3")
+    assert [len(stage) - 1 for stage in (module.stage1, module.stage2, module.stage3)] == [2, 1, 3]
+
+
+def test_a_residual_block_that_is_added_begins_as_the_identity():
+    shallow, deep = build_network("compact").eval(), build_network("compact", depths="2-3-1").eval()
+    missing, unexpected = deep.load_state_dict(shallow.state_dict(), strict=False)
+    assert not unexpected
+    assert {name.split(".")[1] for name in missing} == {"residual2", "residual3"}
+    images = torch.rand(3, 1, 48, 48)
+    with torch.no_grad():
+        torch.testing.assert_close(deep(images), shallow(images))
+
+
+@pytest.mark.parametrize("arguments", [{"widths": "64-128"}, {"depths": "1-0-1"}, {"depths": "one-one-one"}, {"widths": ""}])
+def test_compact_refuses_other_widths_and_depths_than_three_numbers(arguments):
+    (name,) = arguments
+    with pytest.raises(RecipeError, match=f"{name} of compact must be 3 numbers from 1 to 9999 joined by '-'"):
+        build_network("compact", **arguments)
