@@ -17,7 +17,7 @@ from skorch.helper import predefined_split
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from ..digest import DIGEST, image_digests
-from ..networks import Network, catalogue_network, choose_precision, network_preprocessing, pretrained_network
+from ..networks import HOW_TRAINED, Network, catalogue_network, choose_precision, network_preprocessing, pretrained_network
 from .augmentation import Augmentation
 from .balancing import BalancedBatches
 from .batches import DeviceBatches, DeviceImages
@@ -92,15 +92,19 @@ def first_network(parameters: Mapping[str, Any], names: Sequence[str], seed: int
     """
     if start is None:
         return untrained_network(parameters, len(names), seed, build=pretrained_network)
-    network = untrained_network(parameters, len(names), seed)
+    network = untrained_network(parameters, len(names), seed, start=start)
     begin_with(start, network, names)
     return network
 
 
 def untrained_network(
-    parameters: Mapping[str, Any], n_classes: int, seed: int, build: Callable[..., Network] = catalogue_network
+    parameters: Mapping[str, Any],
+    n_classes: int,
+    seed: int,
+    build: Callable[..., Network] = catalogue_network,
+    start: Network | None = None,
 ) -> Network:
-    """Build the network that the parameters of a `CNNClassifier` describe."""
+    """Build the network that the parameters of a `CNNClassifier` describe, and a start what they leave open."""
     sides = None if parameters["image_size"] is None else image_sides(parameters["image_size"])
     preprocessing = network_preprocessing(
         parameters["network"], sides, channels=3 if parameters["colour"] else 1, standardize=parameters["standardize"]
@@ -110,11 +114,18 @@ def untrained_network(
         n_classes=n_classes,
         preprocessing=preprocessing,
         random_state=seed,
-        arguments=parameters["network_arguments"],
+        arguments={**_shape_of(start, parameters["network"]), **(parameters["network_arguments"] or {})},
     )
     if parameters["initial_scale"] < 1:
         check_takes_sizes(network, parameters["initial_scale"])
     return network
+
+
+def _shape_of(start: Network | None, name: str) -> dict[str, Any]:
+    """Give the arguments of the network that a training starts with which say what it is made of."""
+    if start is None or start.name != name:
+        return {}
+    return {argument: value for argument, value in start.arguments.items() if argument not in ("n_classes", *HOW_TRAINED)}
 
 
 def build_net(

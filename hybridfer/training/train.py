@@ -157,7 +157,7 @@ def check_training(recipe: FeatureRecipe) -> Network:
     training_recipe(parameters, ancestry)
     start = ancestry.start
     n_classes = len(start.classes) if start is not None and start.classes else 7
-    network = untrained_network(parameters, n_classes, recipe.training.random_state)
+    network = untrained_network(parameters, n_classes, recipe.training.random_state, start=start)
     if start is not None:
         check_start(start, network)
     return network

@@ -159,6 +159,16 @@ def test_arguments_must_be_the_same_but_for_rates_of_dropout():
         check_start(before, trained(name="conv_stack", filters="4-4", dense=6, kernel=5))
 
 
+def test_what_a_training_leaves_open_of_its_network_is_as_its_start_has_it(shades, quick, saved):
+    start = saved(trained("012", name="conv_stack", dense_dropout=0.5, **ARGUMENTS))
+    settings = {"network": "conv_stack", "start": start, "max_epochs": 1}
+    for given in (None, {"dense": 6}):
+        network = quick(**settings, network_arguments=given).fit(*shades).network_
+        assert network.arguments == {"n_classes": 3, **ARGUMENTS}
+    with pytest.raises(RecipeError, match="the weights have dense=6, the training dense=8"):
+        quick(**settings, network_arguments={"dense": 8}).fit(*shades)
+
+
 def test_how_an_untrained_network_would_have_begun_is_no_matter():
     before = trained(name="leaky_cnn", initialisation="default")
     begin_with(before, fresh := trained(name="leaky_cnn", seed=0), list("abc"))
