@@ -134,7 +134,7 @@ def extract_features(
     ...     extraction = extract_features(make_faces(20), "compact", store=folder + "/faces.store", progress=False)
     ...     X, y = extraction.store.load(split="train")
     >>> extraction.embedded, X.shape[1]
-    (20, 224)
+    (20, 192)
     """
     start = time.perf_counter()
     check_features(features)

@@ -134,7 +134,7 @@ def saved(tmp_path):
 
 def test_members_are_named_as_weights_in_the_wheel_or_files(saved):
     both = load_network("ensemble", weights=["compact", saved])
-    assert both.widths == {"embedding": 224 + 128, "logits": 7}
+    assert both.widths == {"embedding": 192 + 128, "logits": 7}
     assert len(both.trained_on) == len(load_network("compact").trained_on)
     with pytest.raises(RecipeError, match="sequence of weights, one of each member; got None"):
         load_network("ensemble", weights=None)

@@ -17,8 +17,9 @@ MEMBERS = [member for recipe in RECIPES for member in expand_recipe(recipe)]
 
 @pytest.mark.parametrize("recipe", MEMBERS, ids=lambda recipe: recipe.name)
 def test_a_shipped_recipe_trains(recipe, tmp_path, monkeypatch):
-    # a teacher of compact-robust that is not in the wheel
-    save_network(load_network("compact"), tmp_path / "compact-mixup.safetensors")
+    # starts and teachers of recipes that are not in the wheel
+    for name in ("compact-mixup", "compact-robust", "grown"):
+        save_network(load_network("compact"), tmp_path / f"{name}.safetensors")
     monkeypatch.chdir(tmp_path)
     faces = make_faces(60, image_size=16, random_state=0).with_validation()
     balance = recipe.training.balance and dict.fromkeys(recipe.training.balance, 2)
