@@ -9,6 +9,7 @@ from typing import Any
 
 from .feature import FeatureRecipe
 from .paths import MODEL
+from .table import UNFIT_IN_NAMES
 
 # settings whose values are names of weights, or files
 WEIGHTS = ("start", "teacher", "pretrained")
@@ -59,7 +60,8 @@ def _named(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     for own in settings:
         differing = {name: value for name, value in own.items() if any(other.get(name) != value for other in settings)}
         told = {name: weights[name][value] if name in weights else value for name, value in (differing or own).items()}
-        names.append(",".join(f"{name}={value}" for name, value in told.items()))
+        written = ",".join(f"{name}={value}" for name, value in told.items())
+        names.append(UNFIT_IN_NAMES.sub("-", written))
     return names
 
 

@@ -10,7 +10,7 @@ from ..errors import RecipeError
 from .grid import Name, RecipeGrid, Scalar
 from .problems import describe_problems
 from .published import PublishedFigure
-from .table import RecipeTable
+from .table import RecipeName, RecipeTable
 
 UnitFraction = Annotated[float, Field(ge=0.0, le=1.0)]
 ProperFraction = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -218,7 +218,7 @@ class FeatureRecipe(RecipeTable):
     Parameters
     ----------
     name : str
-        Name of the recipe; a file's own name where the file gives none.
+        Name of the recipe, without slashes and control characters; a file's own name where the file gives none.
     description : str
         One line for lists of recipes.
     source : str
@@ -258,7 +258,7 @@ class FeatureRecipe(RecipeTable):
     ('embedding', 'logits')
     """
 
-    name: Annotated[str, Field(min_length=1)]
+    name: RecipeName
     description: str = ""
     source: str = ""
     network: Annotated[str, Field(min_length=1)] = "compact"

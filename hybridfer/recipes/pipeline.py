@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, PositiveInt, StringConstraints, model_validator
 
-from .table import RecipeTable
+from .table import RecipeName, RecipeTable
 
 ScalerName = Literal["none", "standard", "minmax", "l2", "power"]
 HeadName = Literal["svm", "linear-svc", "forest", "xgboost", "logistic", "knn", "softmax"]
@@ -41,7 +41,7 @@ class PipelineRecipe(RecipeTable):
     Parameters
     ----------
     name : str
-        Name of the recipe; a file's own name where the file gives none.
+        Name of the recipe, without slashes and control characters; a file's own name where the file gives none.
     description : str
         One line for lists of recipes.
     source : str
@@ -65,7 +65,7 @@ class PipelineRecipe(RecipeTable):
     [{'C': [0.1, 1, 10]}]
     """
 
-    name: Annotated[str, Field(min_length=1)]
+    name: RecipeName
     description: str = ""
     source: str = ""
     scaler: ScalerName = "none"

@@ -29,6 +29,9 @@ from .fine_tuning import check_start
 from .identity import training_recipe, with_hold_out
 from .parameters import check_class_weight, check_parameters
 
+# bytes of a recipe's name in that of a file, beside those of a digest, a suffix and what stands around a file being written
+_LONGEST_NAME = 150
+
 
 def train_network(
     dataset: Dataset,
@@ -209,7 +212,9 @@ def remembered_path(recipe: FeatureRecipe, dataset: Dataset) -> Path:
     sha = hashlib.sha256(json.dumps(dataset.classes).encode())
     for split in ("train", "validation"):
         sha.update(_training_digest(known, *dataset.arrays(split)).encode())
-    return home() / "weights" / f"{recipe.name}-{sha.hexdigest()[:12]}.safetensors"
+    # members of grids have long names, and files 255 bytes for theirs
+    name = recipe.name.encode(errors="replace")[:_LONGEST_NAME].decode(errors="ignore")
+    return home() / "weights" / f"{name}-{sha.hexdigest()[:12]}.safetensors"
 
 
 def _warn_as_fit_would(classifier: CNNClassifier, X: NDArray) -> None:

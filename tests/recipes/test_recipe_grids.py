@@ -87,6 +87,12 @@ def test_what_a_network_begins_with_is_named_like_a_file_too():
     assert [member.name for member in members] == ["mine[pretrained=hub]", "mine[pretrained=w]", "mine[pretrained=3]"]
 
 
+def test_values_that_no_file_could_be_named_after_are_told_without_what_does_not_fit():
+    members = expand_recipe(recipe(grid={"network_arguments": {"filters": ["8/16", "8\n16-32"]}}))
+    assert [member.name for member in members] == ["mine[filters=8-16]", "mine[filters=8-16-32]"]
+    assert members[0].network_arguments == {"filters": "8/16"}
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

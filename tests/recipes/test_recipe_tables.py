@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from pydantic import ValidationError
@@ -73,6 +74,13 @@ def test_a_taught_training_comes_back_from_its_params(teacher):
 def test_layers_are_distinct_names(layers):
     with pytest.raises(ValidationError):
         FeatureRecipe(name="mine", layers=layers)
+
+
+@pytest.mark.parametrize("name", ["", "../mine", "/mine", "a\\b", "a\0b", "a\nb", "a\x7fb"])
+@pytest.mark.parametrize("build", [FeatureRecipe, partial(PipelineRecipe, head="svm")])
+def test_a_name_that_is_none_of_a_file_is_refused(build, name):
+    with pytest.raises(ValidationError, match="name"):
+        build(name=name)
 
 
 def test_recipes_do_not_change():

@@ -67,3 +67,12 @@ def test_a_training_is_remembered_by_its_recipe_its_images_and_its_labels(datase
     assert remembered_path(recipe(), dataset) == path
     smaller = make_faces(100, classes=dataset.classes, image_size=16, random_state=0).with_validation()
     assert len({path, remembered_path(recipe(max_epochs=2), dataset), remembered_path(recipe(), smaller)}) == 3
+
+
+def test_a_recipe_of_a_long_name_is_remembered_in_a_file_of_a_short_one(dataset, monkeypatch, tmp_path):
+    monkeypatch.setenv("HYBRIDFER_HOME", str(tmp_path))
+    longest = [recipe().model_copy(update={"name": name}) for name in ("m" * 300, "ü" * 300)]
+    for path in (remembered_path(one, dataset) for one in longest):
+        path.parent.mkdir(exist_ok=True)
+        # room for what stands around it while it is written
+        path.with_name(f".{path.name}.1234567-123456789012345.partial").touch()
