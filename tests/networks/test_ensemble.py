@@ -152,7 +152,7 @@ def test_a_recipe_names_members_from_its_own_folder_and_everything_takes_it(save
     X, _ = extract_features(faces, recipe, store=tmp_path / "a.store", progress=False).store.load()
     featurizer = CNNFeaturizer.from_recipe(recipe, store=tmp_path / "a.store").fit(faces.images)
     np.testing.assert_array_equal(clone(featurizer).fit(faces.images).transform(faces.images), X)
-    assert featurizer.transform(faces.images).shape == (30, 352)
+    assert featurizer.transform(faces.images).shape == (30, 320)
     assert featurizer.embedder_.images_embedded == 0
     report = run_benchmark(faces, recipe, "knn", search="off", verbose=0)
     assert [row.pipeline for row in report.rows] == ["softmax", "knn"]
