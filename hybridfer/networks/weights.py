@@ -33,8 +33,6 @@ from .network import Network, catalogue_network
 from .preprocessing import Preprocessing
 
 FORMAT = "hybridfer-weights/1"
-# what weights may be stored as
-FLOATS = (*PRECISIONS.values(), torch.float64)
 FIELDS = ("network", "arguments", "layers", "classes", "preprocessing", "training", "history", "versions")
 
 
@@ -301,9 +299,11 @@ def _widened(path: Path, name: str, tensor: torch.Tensor) -> torch.Tensor:
         raise WeightsError(f"{path} holds a tensor {name!r}; only trained_on, watched and module.* are known.")
     if not tensor.is_floating_point():
         return tensor
-    if tensor.dtype not in FLOATS:
-        raise WeightsError(f"{name} in {path} must be one of {', '.join(map(str, FLOATS))}; got {tensor.dtype}.")
-    widened = tensor.to(torch.float32)
+    try:
+        widened = tensor.to(torch.float32)
+    except NotImplementedError as error:
+        # formats of half a byte: torch can hold them, and nothing else
+        raise WeightsError(f"{name} in {path} is of {tensor.dtype}, which torch cannot widen to float32.") from error
     if not torch.isfinite(widened).all():
         raise WeightsError(
             f"{name} in {path} holds values that are not finite: the training diverged, or the file is damaged."

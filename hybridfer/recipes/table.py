@@ -13,7 +13,7 @@ UNFIT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 def _refuse_unfit(name: str) -> str:
     if UNFIT_IN_NAMES.search(name):
-        raise ValueError(f"expected a name without slashes and control characters, as files are named after it; got {name!r}")
+        raise ValueError(f"expected a name without slashes and controls, as files are named after it; got {name!r}")
     return name
 
 
