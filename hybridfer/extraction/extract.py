@@ -145,9 +145,11 @@ def extract_features(
         )
     images = _Reading(source, on_error, reading)
     if isinstance(features, Network):
-        network, recipe = features, FeatureRecipe(name=features.name)
+        # networks of one's own have names of all kinds
+        network, name, recipe = features, features.name, FeatureRecipe(name="given")
     else:
         recipe = load_recipe("feature", features)
+        name = recipe.name
         network = network_of(recipe, weights)
     asked = asked_layers(recipe.layers if layers is None else layers) or recipe.layers
     embedder = Embedder(
@@ -159,7 +161,7 @@ def extract_features(
         batch_size=batch_size,
     )
     rows = row_source(network, embedder, asked, on_disk if store is None else on_loan)
-    path = Path(store) if store is not None else default_store_path(store_key(network, embedder), recipe.name, asked=asked)
+    path = Path(store) if store is not None else default_store_path(store_key(network, embedder), name, asked=asked)
     blocks = images.blocks()
     if not (path / NAME).exists():
         # a source that cannot be read leaves no empty store behind

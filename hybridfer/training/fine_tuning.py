@@ -76,7 +76,7 @@ def begin_with(start: Network, network: Network, names: Sequence[str]) -> None:
     >>> from hybridfer.networks import catalogue_network, load_network, network_preprocessing
     >>> preprocessing = network_preprocessing("compact", standardize="image")
     >>> fresh = catalogue_network("compact", n_classes=2, preprocessing=preprocessing)
-    >>> trained = load_network("compact")
+    >>> trained = load_network("compact", weights="compact-plain")
     >>> begin_with(trained, fresh, ["surprise", "happy"])
     >>> bool((fresh.module.logits.linear.bias == trained.module.logits.linear.bias[[5, 3]]).all())
     True

@@ -126,7 +126,7 @@ def test_a_backbone_that_was_frozen_is_trained_on_with_its_head(begun, faces, qu
     assert all(torch.equal(tensor, first[name]) for name, tensor in headed.network_.module.state_dict().items())
     assert not torch.equal(backbone(freed)["conv1.0.weight"], backbone(headed)["conv1.0.weight"])
     with pytest.raises(RecipeError, match="the weights have hidden=16, the training hidden=0"):
-        quick(**settings, start=start).fit(*faces)
+        quick(**settings, network_arguments={"hidden": 0}, start=start).fit(*faces)
 
 
 def test_a_model_that_is_bound_to_a_size_does_not_begin_with_small_images(faces, quick, timm):
