@@ -201,7 +201,11 @@ def test_arrays_that_do_not_belong_together_are_refused(ax, draw, message):
 
 def test_fonts_for_other_scripts_stand_behind_the_own_one(monkeypatch):
     monkeypatch.setattr(style.font_manager, "get_font_names", lambda: ["Unifont", "Comic Sans", "Noto Sans Thai"])
+    # the cached function would remember them for the tests that follow
     assert style.font_families.__wrapped__() == ("DejaVu Sans", "Noto Sans Thai", "Unifont")
+
+
+def test_letters_that_no_font_has_are_named_once():
     assert style.letters_without_font("sad\n\U00012000a\U00012000") == "\U00012000"
 
 
