@@ -38,16 +38,16 @@ from .extraction import (
     warn_of_known_images,
     with_riding,
 )
-from .image_arrays import as_images, check_size, refuse_no_images, refuse_one_image
+from .image_arrays import as_images, refuse_no_images
 from .networks import Embedder, Network, find_architecture, is_backbone, load_network
 from .recipes import FeatureRecipe, load_recipe
 from .store import FeatureStore
 from .training import recipe_classifier, trained_once
+from .training.balancing import balance_of
+from .training.fitted_images import CHECKS, images_as_fitted
 
 # attributes that hold a second and a third copy of the network: for outsiders, and laid out for this machine's device
 BUILT = ("network_", "embedder_")
-# NaN is looked for apart, as scikit-learn's advice on it, to impute values, is none for images
-CHECKS: dict[str, Any] = {"allow_nd": True, "ensure_all_finite": False}
 
 
 class CNNFeaturizer(TransformerMixin, BaseEstimator):
@@ -181,7 +181,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
             "views": found.views,
             "precision": found.precision,
             "image_size": found.image_size if found.weights and is_backbone(found.network) else None,
-            "training": None if found.weights else recipe,
+            "training": recipe if parameters.get("weights", found.weights) is None else None,
             "random_state": found.training.random_state,
         }
         return cls(**{**described, **parameters})
@@ -222,13 +222,13 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
             warn_of_known_images(network, images, self.network, self.weights)
         if not layers:
             raise RecipeError(f"layers must name at least one of {list(network.layers)}; got none.")
-        self._network, self.layers_ = network, layers
+        embedding = {"views": self.views, "precision": self.precision}
+        # before anything is kept of a fit that fails by a wrong parameter
+        embedder = self._built_embedder(network, layers, embedding)
+        self._network, self.layers_, self._embedding = network, layers, embedding
         self._size, self._of_rows = images.shape[1:3], X.ndim == 2
-        self._embedding = {"views": self.views, "precision": self.precision}
-        for name in BUILT:
-            self.__dict__.pop(name, None)
-        # at once, to tell of a wrong parameter here
-        _ = self.embedder_
+        self.__dict__.pop("network_", None)
+        self.embedder_ = embedder
         return self
 
     @cached_property
@@ -240,8 +240,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     @cached_property
     def embedder_(self) -> Embedder:
         """What runs the network; of a featurizer that was pickled it is built where it is first used, on ``device``."""
-        layers = with_riding(self.layers_, self._network)
-        return Embedder(self._network, layers, device=self.device, batch_size=self.batch_size, **self._embedding)
+        return self._built_embedder(self._network, self.layers_, self._embedding)
 
     def transform(self, X: NDArray) -> NDArray[np.float32]:
         """Embed images; those seen before are looked up.
@@ -262,16 +261,9 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         StoreError
             If the store holds features of other weights, layers or preprocessing.
         """
-        check_is_fitted(self)
-        refuse_no_images(X)
-        # rows that are unlike those of fit are told in scikit-learn's words
-        rows_again = self._of_rows and getattr(X, "ndim", 2) <= 2
-        X = validate_data(self, X, reset=False, ensure_2d=rows_again, **CHECKS)
-        assert_all_finite(X, input_name="X")
-        if not rows_again:
-            refuse_one_image(X.shape, self._size)
-        images = as_images(X, self.image_shape)
-        check_size(images, self._size)
+        # by name, as a fit that fails leaves n_features_in_
+        check_is_fitted(self, "layers_")
+        images = images_as_fitted(self, X, self.image_shape)
         store, rows = self._open_store()
         digests = image_digests(images)
         # a store that holds everything is only read: no lock, no right to write
@@ -282,7 +274,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name the columns after their layers: ``embedding_0``, ``embedding_1``, ..."""
-        check_is_fitted(self)
+        check_is_fitted(self, "layers_")
         widths = layer_widths(self._network, self.layers_)
         return np.array([f"{layer}_{i}" for layer, width in widths.items() for i in range(width)], dtype=object)
 
@@ -296,6 +288,10 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__getstate__().items() if name not in BUILT}
 
+    def _built_embedder(self, network: Network, layers: tuple[str, ...], embedding: dict[str, str]) -> Embedder:
+        riding = with_riding(layers, network)
+        return Embedder(network, riding, device=self.device, batch_size=self.batch_size, **embedding)
+
     def _trained(self, images: NDArray, y: NDArray) -> Network:
         recipe = self._training_recipe()
         classifier = recipe_classifier(recipe, device=self.device, verbose=self.verbose, random_state=self._seed())
@@ -305,6 +301,10 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         if training.patience is None and training.schedule != "plateau" and not training.calibrate:
             # nothing would be chosen on images that are held out
             classifier.set_params(validation_fraction=0)
+        if self.random_state is None:
+            # nobody could find it again
+            balance = balance_of(classifier.balance, np.unique(y).tolist())
+            return classifier.set_params(balance=balance).fit(images, y).network_
         return trained_once(classifier, images, y)
 
     def _training_recipe(self) -> FeatureRecipe:
@@ -334,7 +334,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         features = self._network, self.embedder_, self.layers_
         shelf: Callable[..., Kept] = in_memory
         if self.store is not None:
-            path = Path(self.store)
+            path = Path(self.store).expanduser()
             if path.suffix == ".store" or (path / "key.json").exists():
                 return open_store(path, *features), row_source(*features, on_loan)
             # any other folder is a shelf for stores, so that a grid over layers or weights finds each its own

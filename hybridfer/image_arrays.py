@@ -16,6 +16,8 @@ CHANNELS = ((), (1,), (3,))
 SMALLEST = 8
 # resampling and standardisation overshoot 1 a little; 0..255 as floats is a mistake that would go unseen
 PLAUSIBLE = 16.0
+# of floats beyond it float32, in which networks compute, holds no sum of squares
+LARGEST = 1e9
 
 
 def as_images(X: NDArray, image_shape: tuple[int, ...] | None = None) -> NDArray:
@@ -25,7 +27,8 @@ def as_images(X: NDArray, image_shape: tuple[int, ...] | None = None) -> NDArray
     ----------
     X : ndarray
         (n, h, w); (n, h, w, c) or (n, c, h, w) with c = 1 or 3; or flattened rows (n, h * w). uint8 pixels, other integers
-        within 0..255, or floats, which are taken to lie in [0, 1], with a warning where they clearly do not.
+        within 0..255, booleans, which become 0 and 255, or floats, which are taken to lie in [0, 1], with a warning where
+        they clearly do not.
     image_shape : tuple of (h, w) or (h, w, c), optional
         The shape of one flattened row. Without it, rows are square grey images; a length that is no square is taken as a
         strip of height 1, with a warning.
@@ -37,7 +40,7 @@ def as_images(X: NDArray, image_shape: tuple[int, ...] | None = None) -> NDArray
     Raises
     ------
     ValueError
-        If the shape is none of these or that of one colour image, or integers leave 0..255.
+        If the shape is none of these or that of one colour image, or integers leave 0..255, or floats -1e9..1e9.
 
     Examples
     --------
@@ -144,10 +147,15 @@ def check_size(images: NDArray, size: tuple[int, int]) -> None:
 def _as_pixels(X: NDArray) -> NDArray:
     if X.dtype == np.uint8:
         return X
-    if np.issubdtype(X.dtype, np.integer) or X.dtype == np.bool_:
+    if X.dtype == np.bool_:
+        return X.astype(np.uint8) * np.uint8(255)
+    if np.issubdtype(X.dtype, np.integer):
         if X.size and (X.min() < 0 or X.max() > 255):
             raise ValueError(f"Integer pixels must lie in 0..255; got {X.min()}..{X.max()}.")
         return X.astype(np.uint8)
+    # before the cast, in which they would become infinite
+    if X.size and np.issubdtype(X.dtype, np.floating) and max(float(X.max()), -float(X.min())) > LARGEST:
+        raise ValueError(f"Float pixels must lie in [0, 1], or near; got {X.min():g}..{X.max():g}.")
     pixels = X.astype(np.float32, copy=False)
     if pixels.size and pixels.max() > PLAUSIBLE:
         warnings.warn(
@@ -161,12 +169,12 @@ def _as_pixels(X: NDArray) -> NDArray:
 def _unflattened(X: NDArray, image_shape: tuple[int, ...] | None) -> NDArray:
     n_pixels = X.shape[1]
     if image_shape is not None:
-        if not isinstance(image_shape, Sequence):
-            raise ValueError(f"image_shape must be (h, w) or (h, w, c); got {image_shape!r}.")
+        if not _is_shape(image_shape):
+            raise ValueError(f"image_shape must be (h, w) or (h, w, c), integers above 0; got {image_shape!r}.")
         if math.prod(image_shape) != n_pixels or len(image_shape) not in (2, 3) or tuple(image_shape[2:]) not in CHANNELS:
             raise ValueError(
                 f"image_shape must be (h, w) or (h, w, c), c = 1 or 3, of {n_pixels} values, as X has {n_pixels} columns; "
-                f"got {tuple(image_shape)}."
+                f"got {tuple(map(int, image_shape))}."
             )
         images = X.reshape(len(X), *image_shape)
         return images[..., 0] if len(image_shape) == 3 and image_shape[2] == 1 else images
@@ -180,3 +188,8 @@ def _unflattened(X: NDArray, image_shape: tuple[int, ...] | None) -> NDArray:
         stacklevel=4,
     )
     return X.reshape(len(X), 1, n_pixels)
+
+
+def _is_shape(shape: object) -> bool:
+    sides = shape.tolist() if isinstance(shape, np.ndarray) else shape
+    return isinstance(sides, Sequence) and all(isinstance(side, int | np.integer) and side > 0 for side in sides)

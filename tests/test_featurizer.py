@@ -477,10 +477,46 @@ def test_without_a_seed_each_fit_is_a_training_of_its_own(faces, workplace):
     quick = CNNFeaturizer("tiny", weights=None, training=QUICK, image_size=16, random_state=None)
     first, second = (clone(quick).fit(faces.images, faces.labels).network_.digest for _ in range(2))
     assert first != second
-    assert len(list((workplace / "home" / "weights").glob("*.safetensors"))) == 2
+    # nobody could find them again
+    assert not list((workplace / "home").rglob("*.safetensors"))
 
 
-@pytest.mark.parametrize("shape", [2304, (48, 40)])
+def test_a_recipe_without_its_weights_is_trained_as_it_says(faces):
+    shipped = QUICK.retrained(max_epochs=2).model_copy(update={"weights": "builtin"})
+    trained = CNNFeaturizer.from_recipe(shipped, weights=None).fit(faces.images, faces.labels)
+    assert len(trained.network_.history) == 2
+    assert CNNFeaturizer.from_recipe(shipped).training is None
+
+
+def test_a_recipe_that_tells_of_no_training_is_not_trained_by_another(faces):
+    for featurizer in (
+        CNNFeaturizer.from_recipe("compact-views", weights=None),
+        CNNFeaturizer(weights=None, training="compact-plain"),
+    ):
+        with pytest.raises(RecipeError, match=r"no \[training\] that says how.*training='compact'"):
+            featurizer.fit(faces.images, faces.labels)
+
+
+@pytest.mark.parametrize("wrong", [{"layers": "embeding"}, {"weights": "absent.safetensors"}])
+def test_a_fit_that_failed_is_none(faces, wrong):
+    featurizer = CNNFeaturizer("tiny", **{"weights": WEIGHTS, **wrong})
+    with pytest.raises((RecipeError, WeightsError)):
+        featurizer.fit(faces.images)
+    with pytest.raises(NotFittedError):
+        featurizer.transform(faces.images)
+    with pytest.raises(NotFittedError):
+        featurizer.get_feature_names_out()
+
+
+def test_a_store_may_be_in_the_users_folder(faces, workplace, monkeypatch):
+    monkeypatch.setenv("HOME", str(workplace / "user"))
+    monkeypatch.setenv("USERPROFILE", str(workplace / "user"))
+    CNNFeaturizer("tiny", weights=WEIGHTS, store="~/a.store").fit_transform(faces.images[:3])
+    assert (workplace / "user" / "a.store" / "key.json").exists()
+    assert not Path("~").exists()
+
+
+@pytest.mark.parametrize("shape", [2304, (48, 40), "ab", (48.0, 48.0), (-48, -48)])
 def test_a_shape_that_does_not_fit_flattened_rows_is_told(faces, shape):
     with pytest.raises(ValueError, match="image_shape must be"):
         CNNFeaturizer("tiny", weights=WEIGHTS, image_shape=shape).fit(faces.images.reshape(60, -1))

@@ -63,8 +63,14 @@ def test_other_integers_become_bytes(dtype):
     np.testing.assert_array_equal(as_images(images), images)
 
 
-def test_booleans_become_bytes():
-    np.testing.assert_array_equal(as_images(np.eye(2, dtype=bool)[None]), np.eye(2)[None])
+def test_booleans_become_black_and_white():
+    np.testing.assert_array_equal(as_images(np.eye(2, dtype=bool)[None]), 255 * np.eye(2)[None])
+
+
+@pytest.mark.parametrize("value", [1e38, -1e38, 1e300])
+def test_floats_that_float32_has_no_squares_of_are_refused(value):
+    with pytest.raises(ValueError, match=r"Float pixels must lie in \[0, 1\]"):
+        as_images(np.full((1, 2, 2), value))
 
 
 @pytest.mark.parametrize("value", [-1, 256])

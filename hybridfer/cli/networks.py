@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -34,15 +34,16 @@ def networks(
     Shapes are (height, width, channels), as published summaries write them. BatchNorm's running means and variances are
     counted as parameters that are not trained; the total of a summary by Keras has them in it.
     """
-    from ..networks import NETWORKS, summarise_network
+    from ..networks import NETWORKS, find_architecture
 
     if arguments and name is None:
         raise click.UsageError("--argument needs the NAME of a network.")
-    given = dict(_parsed(argument) for argument in arguments)
+    defaults = find_architecture(name).arguments if name else {}
+    given = dict(_parsed(argument, defaults) for argument in arguments)
     fitting = [row.name for row in NETWORKS.values() if row.smallest <= (image_size or 48)]
     sides = None if image_size is None else (image_size, image_size)
     summaries = [
-        summarise_network(one, n_classes=n_classes, image_size=sides, arguments=given)
+        _summarised(one, n_classes=n_classes, image_size=sides, arguments=given)
         for one in ([name] if name else fitting or NETWORKS)
     ]
     if as_json:
@@ -51,6 +52,18 @@ def networks(
         click.echo("\n".join(_summary(summaries[0]) if name else _catalogue(summaries)))
         if left_out := [] if name else sorted(set(NETWORKS) - set(fitting)):
             click.echo(f"Left out, as they need larger images: {', '.join(left_out)}.", err=True)
+
+
+def _summarised(name: str, **settings: Any) -> NetworkSummary:
+    from ..errors import RecipeError
+    from ..networks import summarise_network
+
+    try:
+        return summarise_network(name, **settings)
+    except (TypeError, RuntimeError, OverflowError) as error:
+        # torch's words on sizes that its integers cannot hold
+        told = str(error).splitlines()[0].rstrip(".")
+        raise RecipeError(f"{name} cannot be built so: {told}. Give smaller --classes or --argument.") from error
 
 
 def _catalogue(summaries: list[NetworkSummary]) -> Iterator[str]:
@@ -83,11 +96,13 @@ def _input(summary: NetworkSummary) -> str:
     return " x ".join(map(str, (*summary.image_size, summary.channels)))
 
 
-def _parsed(argument: str) -> tuple[str, Any]:
-    """Split NAME=VALUE; what is neither a number nor true or false stays a string."""
+def _parsed(argument: str, defaults: Mapping[str, Any]) -> tuple[str, Any]:
+    """Split NAME=VALUE; a string stays one, and so does what is neither a number nor true or false."""
     name, separator, value = argument.partition("=")
     if not separator:
         raise click.BadParameter(f"expected NAME=VALUE, such as kernel=2; got {argument!r}.", param_hint="--argument")
+    if isinstance(defaults.get(name), str):
+        return name, value
     if value in ("true", "false"):
         return name, value == "true"
     for kind in (int, float):

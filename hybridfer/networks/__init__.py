@@ -5,7 +5,7 @@ from .catalogue import HOW_TRAINED, NETWORKS, build_network, check_arguments, fi
 from .device import choose_device, choose_precision
 from .embedder import Embedder
 from .ensemble import join_rows
-from .loading import builtin_weights, load_network
+from .loading import builtin_weights, load_network, load_trained
 from .network import Network, catalogue_network, network_preprocessing, own_network
 from .preprocessing import Preprocessing
 from .pretrained import identified_arguments, pretrained_network
@@ -32,6 +32,7 @@ __all__ = [
     "join_rows",
     "list_networks",
     "load_network",
+    "load_trained",
     "network_preprocessing",
     "own_network",
     "pretrained_network",

@@ -88,7 +88,7 @@ def load_network(
     given = {"layers": layers, "preprocessing": preprocessing, "name": name, "classes": tuple(classes)}
     if network == ENSEMBLE:
         _refuse_idle(given, f"an {ENSEMBLE}, whose members bring their own")
-        return ensemble_network([_trained(member) for member in _members(weights)])
+        return ensemble_network([load_trained(member) for member in _members(weights)])
     if weights is not None and not isinstance(weights, str | os.PathLike):
         raise RecipeError(f"several weights make an {ENSEMBLE!r}; {network!r} takes those of one network.")
     if isinstance(network, nn.Module):
@@ -108,7 +108,7 @@ def load_network(
     _refuse_idle(given, f"{network} with trained weights, which bring their own")
     if weights == "builtin":
         return _shipped(str(network))
-    loaded = _trained(weights)
+    loaded = load_trained(weights)
     if loaded.name != str(network):
         raise WeightsError(
             f"{weights} holds weights of {loaded.name!r}; {network!r} was asked for. Name their network: -f {loaded.name} "
@@ -166,14 +166,28 @@ def _members(weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] 
     return weights
 
 
-def _trained(weights: str | os.PathLike[str]) -> Network:
-    """Load weights in the wheel by their name, or a weights file; names come first."""
-    if str(weights) in builtin_weights():
-        return _shipped(str(weights))
-    if not Path(weights).suffix and not Path(weights).exists():
+def load_trained(weights: str | os.PathLike[str]) -> Network:
+    """Load weights in the wheel by their name, or a weights file; names come first.
+
+    Raises
+    ------
+    WeightsError
+        If they are missing or damaged.
+
+    Examples
+    --------
+    >>> load_trained("compact-plain").name
+    'compact'
+    """
+    name = os.fspath(weights)
+    if name in builtin_weights():
+        return _shipped(name)
+    if not Path(name).suffix and not Path(name).exists():
+        near = nearest(name, builtin_weights())
+        meant = f" Did you mean {near!r}?" if near else ""
         raise WeightsError(
-            f"weights must be a name of those in the wheel, {list(builtin_weights())}, or a weights file; got "
-            f"{os.fspath(weights)!r}, which is neither."
+            f"weights must be a name of those in the wheel, {list(builtin_weights())}, or a weights file; got {name!r}, "
+            f"which is neither.{meant}"
         )
     return network_from_weights(weights)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, PrivateAttr, ValidationError, model_validator
@@ -96,7 +97,7 @@ class TrainingRecipe(RecipeTable):
     max_epochs : int
         The most passes over the training images.
     batch_size : int
-        Images a step.
+        Images a step, 2 or more, as BatchNorm has no variance over one.
     patience : int or None
         Stop after so many epochs without a better validation score; None trains ``max_epochs``.
     schedule : {"constant", "plateau", "cosine", "one-cycle"}
@@ -151,7 +152,7 @@ class TrainingRecipe(RecipeTable):
     nesterov: bool = True
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     max_epochs: PositiveInt = 30
-    batch_size: PositiveInt = 128
+    batch_size: Annotated[int, Field(ge=2)] = 128
     patience: PositiveInt | None = None
     schedule: Literal["constant", "plateau", "cosine", "one-cycle"] = "constant"
     initial_scale: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
@@ -291,7 +292,10 @@ class FeatureRecipe(RecipeTable):
     def _every_point_of_the_grid_is_a_training(self) -> FeatureRecipe:
         if self.grid and self.weights is not None:
             raise ValueError("a grid is trained; leave out weights or grid")
-        for point in (point for grid in self.grid for point in grid.points()):
+        points = [point for grid in self.grid for point in grid.points()]
+        if len({json.dumps(point, sort_keys=True) for point in points}) < len(points):
+            raise ValueError("grid: expected different trainings, got one of them twice; leave out the values that repeat")
+        for point in points:
             table = {**self.training.model_dump(), **point["training"]}
             try:
                 TrainingRecipe.model_validate(table)
@@ -326,6 +330,26 @@ class FeatureRecipe(RecipeTable):
         member._member_of = grid
         return member
 
+    def check_trains(self) -> None:
+        """Refuse to train by a recipe that has weights and does not say how they were made.
+
+        Raises
+        ------
+        RecipeError
+            If it is such a one: training by default settings would make others than it names.
+
+        Examples
+        --------
+        >>> FeatureRecipe(name="mine", network="compact", weights="builtin", training={"max_epochs": 3}).check_trains()
+        """
+        if self.weights is None or "training" in self.model_fields_set:
+            return
+        name = self.network.replace(":", "-")
+        raise RecipeError(
+            f"{self.name} has weights, and no [training] that says how to make others. Train by the recipe of its network, "
+            f"if there is one (-f {name}; in Python training={name!r}), or write a [training] into this one."
+        )
+
     def retrained(self, **changed: Any) -> FeatureRecipe:
         """Return the recipe with some fields of its training replaced.
 
@@ -341,13 +365,14 @@ class FeatureRecipe(RecipeTable):
         Raises
         ------
         RecipeError
-            If a value is not one that its field takes.
+            If a value is not one that its field takes, or the recipe has weights and no training.
 
         Examples
         --------
         >>> FeatureRecipe(name="mine", network="tiny").retrained(max_epochs=3, batch_size=None).training.max_epochs
         3
         """
+        self.check_trains()
         given = {name: value for name, value in changed.items() if value is not None}
         table = {**self.training.model_dump(), **given}
         try:

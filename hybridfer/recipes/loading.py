@@ -138,7 +138,7 @@ def _of_kind(kind: RecipeKind, recipe: FeatureRecipe | PipelineRecipe) -> Featur
 
 
 def _read(kind: RecipeKind, file: Traversable, folder: Path | None) -> FeatureRecipe | PipelineRecipe:
-    table = {"name": file.name.removesuffix(".toml"), **_parse(file)}
+    table = {"name": file.name.removesuffix(".toml"), **read_toml(file)}
     if folder is not None:
         grid = table.get("grid")
         for part in (table, *(grid if isinstance(grid, list) else [grid])):
@@ -151,10 +151,19 @@ def _read(kind: RecipeKind, file: Traversable, folder: Path | None) -> FeatureRe
         raise RecipeError("\n  ".join([f"{file} is not a valid {kind} recipe:", *problems])) from None
 
 
-def _parse(file: Traversable) -> dict[str, Any]:
+def read_toml(file: Traversable) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    RecipeError
+        If it cannot be read, or is none.
+    """
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"{file} could not be read: {error.strerror}. Expected the path of a TOML file.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{file} is not a TOML file: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        # among the former, integers of more digits than Python reads
+        told = "its lists or tables are nested too deeply" if isinstance(error, RecursionError) else error
+        raise RecipeError(f"{file} is not a TOML file: {told}.") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.resources
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import RecipeError
+from ..recipes.loading import read_toml
 from ..recipes.paths import resolve_paths
 from ..recipes.problems import describe_problems
 from ..suggestion import suggest
@@ -64,19 +64,13 @@ def _shipped() -> Iterator[Traversable]:
 
 
 def _read(file: Traversable, folder: Path | None) -> SearchSpace:
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{file} could not be read: {error.strerror}. Expected the path of a TOML file.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{file} is not a TOML file: {error}.") from error
+    table = read_toml(file)
     if folder is not None:
         resolve_paths(table, folder)
         resolve_paths(table.get("space"), folder)
     problems: list[str] = []
     axes = _read_axes(table.get("space"), problems)
-    # a stand-in for axes that are told of already, so that what is wrong elsewhere is told in the same breath
-    drawn = Axes(training={"random_state": Choices(choices=[0])}) if problems else Axes(**axes)
+    drawn = _drawn(axes, problems)
     try:
         checked = SearchSpace.model_validate({**table, "space": drawn})
     except ValidationError as error:
@@ -84,6 +78,16 @@ def _read(file: Traversable, folder: Path | None) -> SearchSpace:
     if problems:
         raise RecipeError("\n  ".join([f"{file} is not a valid search space:", *problems]))
     return checked
+
+
+def _drawn(axes: dict[str, dict[str, Axis]], problems: list[str]) -> Axes:
+    if not problems:
+        try:
+            return Axes(**axes)
+        except ValidationError as error:
+            problems += [f"space.{line}" for line in describe_problems(error, Axes, axes)]
+    # a stand-in for axes that are told of already, so that what is wrong elsewhere is told in the same breath
+    return Axes(training={"random_state": Choices(choices=[0])})
 
 
 def _read_axes(space: Any, problems: list[str]) -> dict[str, dict[str, Axis]]:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,14 +171,18 @@ def _check_file(path: Path) -> None:
 
 def _storage(path: Path) -> RDBStorage:
     optuna = require("optuna", extra="search")
-    # Optuna fills the names in braces of an address
-    address = f"sqlite:///{path}".replace("{", "{{").replace("}", "}}")
+    sqlalchemy = require("sqlalchemy", extra="search")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         try:
             return optuna.storages.RDBStorage(
-                address,
-                engine_kwargs={"connect_args": {"timeout": PATIENCE_S}},
+                # no address, in which SQLAlchemy and Optuna read question marks, per cent signs and braces as their own
+                "sqlite://",
+                engine_kwargs={
+                    "creator": partial(sqlite3.connect, path, timeout=PATIENCE_S, check_same_thread=False),
+                    # what SQLAlchemy takes for files
+                    "poolclass": sqlalchemy.pool.QueuePool,
+                },
                 heartbeat_interval=HEARTBEAT_S,
                 grace_period=SILENCE_S,
             )

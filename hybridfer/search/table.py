@@ -41,7 +41,7 @@ def render_trials(result: SearchResult) -> str:
         for cells in table
     ]
     failures = [f"trial {row.number} failed: {row.failure}" for row in result.trials if row.failure]
-    return "\n".join([*lines, *failures, "", _verdict(result)])
+    return "\n".join([*lines, *failures, "", _verdict(result), *_others(result)])
 
 
 def _cells(row: TrialRow) -> list[str]:
@@ -62,6 +62,17 @@ def _drawn(row: TrialRow, name: str) -> str:
 def _aligned(cell: str, width: int, place: int) -> str:
     """Words to the left, numbers to the right."""
     return cell.ljust(width) if place == 1 or place >= len(_HEADINGS) else cell.rjust(width)
+
+
+def _others(result: SearchResult) -> list[str]:
+    """Say what trials are that still run when the search has come to its end."""
+    if not result.count("running"):
+        return []
+    told = (
+        "What is running is another process's, or of one that was killed within the last minute: run the same search again "
+        "in a minute to have such trials tried anew."
+    )
+    return [textwrap.fill(told, _WIDTH)]
 
 
 def _verdict(result: SearchResult) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..digest import DIGEST
-from ..networks import Network, load_network
+from ..networks import Network, is_backbone, load_network, load_trained
 
 log = logging.getLogger("hybridfer")
 
@@ -149,12 +149,12 @@ def load_ancestry(parameters: Mapping[str, Any]) -> Ancestry:
 
 
 def _load(weights: Weights | Sequence[Weights] | None) -> Network | None:
-    """Load what a name or a path gives, as `load_network` takes it; a list is an ensemble."""
+    """Load trained weights by a name or a path; a list of these is an ensemble, and so is the name of the wheel's."""
     if weights is None:
         return None
-    if isinstance(weights, str | os.PathLike):
-        return load_network(weights)
-    return load_network("ensemble", weights=list(weights))
+    if not isinstance(weights, str | os.PathLike):
+        return load_network("ensemble", weights=list(weights))
+    return load_network(weights) if weights == "ensemble" or is_backbone(weights) else load_trained(weights)
 
 
 def _learnt(network: Network) -> NDArray[np.bytes_]:

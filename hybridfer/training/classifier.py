@@ -22,6 +22,7 @@ from ..networks import Embedder
 from .ancestry import load_ancestry
 from .balancing import added_counts
 from .construction import TrainingData
+from .fitted_images import images_as_fitted
 from .identity import training_recipe
 from .optimizers import check_optimizer
 from .parameters import check_parameters, plain_parameters
@@ -268,7 +269,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, labels = np.unique(y, return_inverse=True)
         classes = self.classes_.tolist()
         seed = self._seed()
-        train, valid = self._split(as_images(X), labels, validation, seed)
+        images = as_images(X)
+        self._size, self._of_rows = images.shape[1:3], X.ndim == 2
+        train, valid = self._split(images, labels, validation, seed)
         added = added_counts(self.balance, train[1], classes)
         data = TrainingData(train, valid, tuple(classes), self._names(class_names), added, given=validation is not None)
         self.network_ = run_training(self._parameters(), data, seed, callbacks)
@@ -276,11 +279,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: NDArray) -> NDArray[np.float64]:
-        """Return the softmax, of shape (n, n_classes), columns as in `classes_`."""
-        check_is_fitted(self)
-        X = validate_data(self, X, allow_nd=True, reset=False)
+        """Return the softmax, of shape (n, n_classes), columns as in `classes_`, of images of the size that `fit` got."""
+        # by name, as a fit that fails leaves n_features_in_
+        check_is_fitted(self, "network_")
+        images = images_as_fitted(self, X)
         embedder = Embedder(self.network_, ["logits"], device=self.device, precision=self.precision)
-        logits = torch.from_numpy(embedder.embed(as_images(X))["logits"])
+        logits = torch.from_numpy(embedder.embed(images)["logits"])
         return torch.softmax(logits.double(), dim=1).numpy()
 
     def predict(self, X: NDArray) -> NDArray:

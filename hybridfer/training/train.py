@@ -112,11 +112,13 @@ def recipe_classifier(recipe: FeatureRecipe, **parameters: Any) -> CNNClassifier
     Raises
     ------
     RecipeError
-        If the recipe is a grid, which describes several, or its network does not take its ``network_arguments``.
+        If the recipe is a grid, which describes several, or has weights and no training, or its network does not take its
+        ``network_arguments``.
     """
     if recipe.grid:
         members = [member.name for member in expand_recipe(recipe)]
         raise RecipeError(f"{recipe.name} is a grid of {len(members)} recipes. Name one of them: {', '.join(members)}.")
+    recipe.check_trains()
     arguments = check_arguments(recipe.network, recipe.network_arguments)
     return CNNClassifier(
         recipe.network,

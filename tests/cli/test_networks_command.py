@@ -72,6 +72,12 @@ def test_networks_that_need_larger_images_are_left_out_of_the_list_and_said_to_b
     assert "compact" in result.stdout
 
 
+def test_an_argument_that_is_a_list_in_words_may_have_one_number(run):
+    result = run("networks", "conv_stack", "--argument", "filters=64")
+    assert result.exit_code == 0
+    assert "48, 48, 64" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words", "code"),
     [
@@ -84,6 +90,8 @@ def test_networks_that_need_larger_images_are_left_out_of_the_list_and_said_to_b
         (["model_3", "--argument", "kernel"], "expected NAME=VALUE", 2),
         (["--argument", "kernel=2"], "needs the NAME of a network", 2),
         (["model_3", "--image-size", "16"], "at least 32 x 32", 1),
+        (["compact", "--classes", "99999999999999999999"], "compact cannot be built so", 1),
+        (["conv_stack", "--argument", "dense=99999999999999999999"], "conv_stack cannot be built so", 1),
     ],
 )
 def test_a_mistake_names_what_was_meant(arguments, words, code, run):

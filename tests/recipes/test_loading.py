@@ -68,7 +68,11 @@ def test_a_file_that_is_not_there_is_named(recipe):
     assert problems("feature", recipe).startswith(f"{recipe} could not be read")
 
 
-@pytest.mark.parametrize("content", [b"network = ", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content",
+    [b"network = ", b"\xff\xfe", b"a = " + b"[" * 20_000, b"a = " + b"9" * 5000],
+    ids=["cut off", "no text", "brackets", "digits"],
+)
 def test_a_file_that_is_no_toml_is_named(tmp_path, content):
     path = tmp_path / "broken.toml"
     path.write_bytes(content)
@@ -146,7 +150,7 @@ def test_all_mistakes_are_told_at_once_one_line_each(write):
         "image_size: expected an integer, got '48'",
         "netwrk: unknown key, did you mean 'network'?",
         "training.augmentation.rotation: expected a finite number, got nan",
-        "training.batch_size: expected a number above 0, got 0",
+        "training.batch_size: expected a number of at least 2, got 0",
         "training.class_weight: expected 'balanced' or a table, got 'balance'; did you mean 'balanced'?",
         "training.label_smoothing: expected a number below 1.0, got 2.0",
         "training.patience: expected an integer, got 1.5",

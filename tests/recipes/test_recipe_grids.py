@@ -100,6 +100,8 @@ def test_values_that_no_file_could_be_named_after_are_told_without_what_does_not
         ({"grid": {"training": {"learning_rate": [0.1, 0.0]}}}, "learning_rate: expected a number above 0.0, got 0.0"),
         ({"grid": {"training": {"learning_rate": []}}}, "at least 1"),
         ({"grid": {"training": {"optimizer": ["sgd"], "momentum": [0.0]}}}, "nesterov"),
+        ({"grid": {"training": {"learning_rate": [0.1, 0.1]}}}, "one of them twice"),
+        ({"grid": [{"training": {"momentum": [0.1]}}, {"training": {"momentum": [0.2, 0.1]}}]}, "one of them twice"),
         ({"grid": {"layers": {"n": [1]}}}, "layers"),
         ({"grid": {"training": {"batch_size": [8]}}, "weights": "builtin"}, "leave out weights or grid"),
         ({"network_arguments": {"kernel": [2]}}, "network_arguments"),

@@ -290,6 +290,13 @@ def test_what_cannot_be_searched_is_told_before_any_training(faces, small, study
     assert begun == []
 
 
+@pytest.mark.parametrize("name", ["a%20b.sqlite", "what?.sqlite", "a b#c.sqlite", "{trials}.sqlite"])
+def test_a_study_is_kept_in_the_file_that_was_named(faces, rates, tmp_path, scripted, name):
+    scripted(lambda number: [0.5])
+    run_search(faces, rates, study=tmp_path / name, trials=1, verbose=0)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".sqlite"] == [name]
+
+
 SCRIPT = """
 import sys
 from hybridfer import make_faces

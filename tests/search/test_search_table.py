@@ -30,6 +30,11 @@ def test_the_best_of_many_is_said_to_promise_too_much():
     assert "best of 2 on the very images it was chosen by, and so promises too much" in text
 
 
+def test_trials_of_others_are_told_of_and_when_to_come_again():
+    assert "run the same search again in a minute" in " ".join(told(row(3), row(4, "running", None)).split())
+    assert "search again" not in told(row(3))
+
+
 def test_one_trial_is_no_search_and_none_has_no_best():
     assert "no search yet" in told(row(0))
     assert "there is no best one" in told(row(0, "failed", None))

@@ -102,6 +102,8 @@ def test_every_wrong_key_is_told_at_once_by_its_path(written):
             "dense cannot be drawn and be",
         ),
         ("[space", "is not a TOML file"),
+        ("a = " + "[" * 20_000, "nested too deeply"),
+        ("[space.training.'a b']\nlow = 0.1\nhigh = 0.2", "a b"),
     ],
 )
 def test_a_space_that_draws_no_trainings_is_refused(written, text, told):

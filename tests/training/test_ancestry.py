@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from hybridfer.errors import WeightsError
 from hybridfer.networks import Network, catalogue_network, load_network, save_network
 from hybridfer.networks.ensemble import ensemble_network
-from hybridfer.training.ancestry import Ancestry
+from hybridfer.training.ancestry import Ancestry, load_ancestry
 
 
 def digests(*names: str) -> np.ndarray:
@@ -59,3 +61,11 @@ def test_a_network_trained_from_weights_of_unknown_past_says_so_from_its_file(qu
     student = quick(max_epochs=1, start=str(begun)).fit(*shades, class_names=names).network_
     assert load_network(save_network(student, tmp_path / "student.safetensors")).untold == ("the start tiny",)
     assert student.watched.tolist() == first.watched.tolist()
+
+
+@pytest.mark.parametrize("role", ["start", "teacher"])
+def test_weights_that_there_are_not_are_answered_with_those_that_there_are(role):
+    parameters = {"start": None, "teacher": None}
+    with pytest.raises(WeightsError, match=r"\['compact', .* got 'compakt', which is neither\. Did you mean 'compact'\?"):
+        load_ancestry({**parameters, role: "compakt"})
+    assert load_ancestry({**parameters, role: "compact"}).named[role].name == "compact"

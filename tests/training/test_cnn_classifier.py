@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
 
 from hybridfer import CNNClassifier, make_faces
 from hybridfer.digest import image_digests
+from hybridfer.errors import WeightsError
 from hybridfer.networks import Embedder, Preprocessing, catalogue_network, load_network, save_network
 from hybridfer.training.construction import loss_weights
 from hybridfer.training.net import TrainedModule
@@ -142,6 +144,31 @@ def test_probabilities_are_those_of_the_network(quick, faces):
     logits = Embedder(classifier.network_, ["logits"], device="cpu").embed(X)["logits"]
     np.testing.assert_allclose(probabilities, torch.softmax(torch.from_numpy(logits), dim=1), atol=1e-6)
     np.testing.assert_array_equal(classifier.predict(X), classifier.classes_[probabilities.argmax(axis=1)])
+
+
+def test_images_of_the_size_of_fit_are_predicted_in_any_layout(quick, faces):
+    X, y = faces
+    classifier = quick(max_epochs=1).fit(X, y)
+    expected = classifier.predict_proba(X)
+    for layout in (X[..., None], X[:, None], X.reshape(len(X), -1)):
+        np.testing.assert_array_equal(classifier.predict_proba(layout), expected)
+    np.testing.assert_array_equal(quick(max_epochs=1).fit(X.reshape(len(X), -1), y).predict_proba(X), expected)
+
+
+def test_images_of_another_size_than_in_fit_are_refused(quick, faces):
+    X, y = faces
+    classifier = quick(max_epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="were given to fit; got some of 12 x 60"):
+        classifier.predict(np.zeros((3, 12, 60), dtype=np.uint8))
+
+
+def test_a_fit_that_failed_is_none(quick, faces):
+    X, y = faces
+    classifier = quick(start="nowhere.safetensors")
+    with pytest.raises(WeightsError):
+        classifier.fit(X, y)
+    with pytest.raises(NotFittedError):
+        classifier.predict(X)
 
 
 def test_layouts_of_the_same_images_train_the_same_network(quick, faces, weights):

@@ -54,3 +54,11 @@ def test_an_argument_that_the_network_does_not_take_is_named():
     recipe = load_recipe("feature", "model_3").model_copy(update={"network_arguments": {"kernal": 2}})
     with pytest.raises(RecipeError, match=r"got \['kernal'\]"):
         recipe_classifier(recipe)
+
+
+@pytest.mark.parametrize("name", ["compact-plain", "compact-views", "compact-ten-crop"])
+def test_a_recipe_that_has_weights_and_tells_of_no_training_is_not_trained(name):
+    with pytest.raises(RecipeError, match=rf"{name} has weights, and no \[training\].*-f compact"):
+        recipe_classifier(load_recipe("feature", name))
+    with pytest.raises(RecipeError, match="has weights"):
+        load_recipe("feature", name).retrained(max_epochs=3)
