@@ -156,7 +156,7 @@ def run_benchmark(
         twins,
         predictions,
         test.classes,
-        random_state,
+        tuning.random_state,
         validation_labels=splits.labels("tuning"),
         groups=by_column,
     )
@@ -164,7 +164,7 @@ def run_benchmark(
     said = PredictionTable.collect(test.labels, test.names, test.digests, twins, predictions, test.classes, projections)
     return BenchmarkReport(
         command=command,
-        seed=random_state,
+        seed=tuning.random_state,
         dataset=summary,
         protocol=replace(protocol, tuning=" ".join(filter(None, [protocol.tuning, splits.tuning_remark]))),
         features=runs,

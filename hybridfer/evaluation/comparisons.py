@@ -1,9 +1,10 @@
-"""Tests between the rows of a report: each head against its softmax, each row against the best, all corrected together."""
+"""Tests between the rows of a report: each head against its softmax, each row against the best, each corrected."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +18,6 @@ from hybridfer.evaluation.significance import (
     mcnemar_exact,
     paired_difference_interval,
 )
-
-#: Two rows whose answers are compared: the first less the second.
-Pair = tuple[Key, Key]
 
 
 class PairFigures(NamedTuple):
@@ -59,7 +57,7 @@ class SoftmaxComparison:
     p_value : float
         Exact two-sided McNemar test.
     p_holm : float
-        The same after Holm's correction for all comparisons of the report, those with the best row included.
+        The same after Holm's correction for all heads of the report that are held against a softmax.
     """
 
     points: float
@@ -100,7 +98,7 @@ class BestComparison:
     p_value : float
         Exact two-sided McNemar test.
     p_holm : float
-        The same after Holm's correction for all comparisons of the report, those with softmax included.
+        The same after Holm's correction for all pairs of rows of the report: any of them might have been the best.
     """
 
     best: str
@@ -160,9 +158,6 @@ def compare_with_softmax_and_best(
 ) -> tuple[dict[Key, SoftmaxComparison], dict[Key, BestComparison]]:
     """Test every head against the softmax of its CNN, and every row against the best one.
 
-    Holm's correction is made over all of these tests together. Two rows that meet twice, as the best head and its softmax
-    do, are one test.
-
     Parameters
     ----------
     y : ndarray of shape (n,), integers
@@ -176,36 +171,62 @@ def compare_with_softmax_and_best(
     -------
     tuple of two dicts
         By (feature, pipeline): the comparisons with softmax, of heads that have one beside them, and those with the best
-        row, of all others. Both are empty where there is no image.
+        row, of all others; corrected as `corrected` says. Both are empty where there is no image.
     """
     if y.size == 0 or not labels:
         return {}, {}
     best = max(labels, key=lambda key: np.count_nonzero(labels[key] == y))
-    against_softmax = {key: (key, softmax[key[0]]) for key in labels if key[0] in softmax and key != softmax[key[0]]}
-    against_best = {key: (key, best) for key in labels if key != best}
-    pairs = dict.fromkeys([*against_softmax.values(), *against_best.values()])
-    compared = {(one, other): compare_pair(y, labels[one], labels[other]) for one, other in pairs}
-    corrected = _corrected(compared)
-    return (
-        {key: _with_softmax(compared[pair], corrected[frozenset(pair)]) for key, pair in against_softmax.items()},
-        {key: _with_best(best, compared[pair], corrected[frozenset(pair)]) for key, pair in against_best.items()},
+    against_softmax = {key: softmax[key[0]] for key in labels if key[0] in softmax and key != softmax[key[0]]}
+    against_best = [key for key in labels if key != best]
+    return corrected(
+        {key: _with_softmax(compare_pair(y, labels[key], labels[own])) for key, own in against_softmax.items()},
+        {key: _with_best(best, compare_pair(y, labels[key], labels[best])) for key in against_best},
+        len(labels),
     )
 
 
-def _with_softmax(figures: PairFigures, p_holm: float) -> SoftmaxComparison:
-    """A head against its softmax."""
+def corrected(
+    with_softmax: Mapping[Key, SoftmaxComparison], with_best: Mapping[Key, BestComparison], n_rows: int
+) -> tuple[dict[Key, SoftmaxComparison], dict[Key, BestComparison]]:
+    """Correct p-values by Holm's method, in two families.
+
+    That heads are held against their softmax is decided before anything is scored: these tests are one family. Which row is
+    the best is seen on the very images of the test, so that a test against it counts as one of all pairs of rows.
+
+    Parameters
+    ----------
+    with_softmax, with_best : mapping of (feature, pipeline) to comparison
+        Whose ``p_value`` is known.
+    n_rows : int
+        Rows of the report.
+
+    Returns
+    -------
+    tuple of two dicts
+        The same with their ``p_holm``.
+    """
+    planned = holm([one.p_value for one in with_softmax.values()])
+    found = holm([one.p_value for one in with_best.values()], n_tests=math.comb(n_rows, 2))
+    return (
+        {key: replace(one, p_holm=float(p)) for (key, one), p in zip(with_softmax.items(), planned, strict=True)},
+        {key: replace(one, p_holm=float(p)) for (key, one), p in zip(with_best.items(), found, strict=True)},
+    )
+
+
+def _with_softmax(figures: PairFigures) -> SoftmaxComparison:
+    """A head against its softmax, as yet without a correction."""
     return SoftmaxComparison(
         points=figures.points,
         points_interval=figures.points_interval,
         only_head=figures.only_first,
         only_softmax=figures.only_second,
         p_value=figures.p_value,
-        p_holm=p_holm,
+        p_holm=figures.p_value,
     )
 
 
-def _with_best(best: Key, figures: PairFigures, p_holm: float) -> BestComparison:
-    """A row against the best one."""
+def _with_best(best: Key, figures: PairFigures) -> BestComparison:
+    """A row against the best one, as yet without a correction."""
     return BestComparison(
         best=row_name(best),
         points=figures.points,
@@ -213,11 +234,5 @@ def _with_best(best: Key, figures: PairFigures, p_holm: float) -> BestComparison
         only_this=figures.only_first,
         only_best=figures.only_second,
         p_value=figures.p_value,
-        p_holm=p_holm,
+        p_holm=figures.p_value,
     )
-
-
-def _corrected(compared: Mapping[Pair, PairFigures]) -> dict[frozenset[Key], float]:
-    """Correct p-values for all pairs of rows; the test of a pair is the same from either side."""
-    by_pair = {frozenset(pair): figures.p_value for pair, figures in compared.items()}
-    return dict(zip(by_pair, holm(list(by_pair.values())).tolist(), strict=True))

@@ -13,6 +13,8 @@ from hybridfer.evaluation.summary import DatasetSummary
 
 #: Images of a split below which it is warned; with as many, an accuracy near one half is known to 3 points to each side.
 ENOUGH = 1000
+#: Share of the images that decide which may be copies of others of them: with as many, intervals are 3 % too narrow.
+MOST_COPIES = 0.05
 
 
 def find_few_images(dataset: DatasetSummary, rows: Iterable[Row]) -> tuple[str, ...]:
@@ -32,8 +34,8 @@ def find_few_images(dataset: DatasetSummary, rows: Iterable[Row]) -> tuple[str, 
     Returns
     -------
     tuple of str
-        A sentence of the test images that decide and one of the validation images that choose, where they are fewer than
-        1,000.
+        A sentence each: of copies among the test images that decide; of these and of the validation images that choose,
+        where they are fewer than 1,000.
 
     Examples
     --------
@@ -43,18 +45,33 @@ def find_few_images(dataset: DatasetSummary, rows: Iterable[Row]) -> tuple[str, 
     ()
     """
     rows = tuple(rows)
-    return (*_few_test_images(rows), *_few_validation_images(dataset.n_tuning, rows))
+    deciding = next((row.twin_free.n for row in rows if row.twin_free is not None), 0)
+    distinct = deciding if dataset.distinct is None else min(dataset.distinct, deciding)
+    return (
+        *_copies(deciding, distinct),
+        *_few_test_images(distinct, "different test image" if distinct < deciding else "test image", rows),
+        *_few_validation_images(dataset.n_tuning, rows),
+    )
 
 
-def _few_test_images(rows: tuple[Row, ...]) -> tuple[str, ...]:
+def _copies(deciding: int, distinct: int) -> tuple[str, ...]:
+    """Warn of a test split that holds many images more than once."""
+    if deciding - distinct <= MOST_COPIES * deciding:
+        return ()
+    return (
+        f"Of the {deciding:,} test images that decide only {distinct:,} differ from one another: intervals and tests take "
+        "copies for independent images, and are surer than they may be. Score each image once.",
+    )
+
+
+def _few_test_images(n: int, noun: str, rows: tuple[Row, ...]) -> tuple[str, ...]:
     """Warn of a test split whose twin-free part is small."""
-    n = next((row.twin_free.n for row in rows if row.twin_free is not None), ENOUGH)
-    if n >= ENOUGH:
+    if not 0 < n < ENOUGH:
         return ()
     low, high = wilson_interval(n // 2, n)
-    told = f"Only {phrases.count(n, 'test image')} decide{'s' if n == 1 else ''}: an accuracy near 50 % would have "
+    told = f"Only {phrases.count(n, noun)} decide{'s' if n == 1 else ''}: an accuracy near 50 % would have "
     told += f"the 95 % interval {wording.interval((low, high))}"
-    if count_comparisons(rows):
+    if any(count_comparisons(rows)):
         told += f", and even a test by itself, corrected for no other, can tell {_least_lead(n)} from chance"
     return (f"{told}.",)
 

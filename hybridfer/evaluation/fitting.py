@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
 import time
 import warnings
 from dataclasses import asdict, dataclass, replace
@@ -52,7 +53,7 @@ class Tuning:
     Raises
     ------
     RecipeError
-        If a word is unknown, or the seed is none.
+        If a word is unknown, or a number is none that it can be.
     """
 
     search: Strategy = "grid"
@@ -64,8 +65,15 @@ class Tuning:
         for name, value, known in (("search", self.search, tuple(SEARCH_WORDS)), ("refit", self.refit, REFITS)):
             if value not in known:
                 raise RecipeError(f"{name} must be among {list(known)}; got {value!r}.")
-        if not isinstance(self.random_state, int) or not 0 <= self.random_state <= LARGEST_SEED:
-            raise RecipeError(f"random_state must be a whole number from 0 to {LARGEST_SEED}; got {self.random_state!r}.")
+        for name, least, most, told in (
+            ("n_candidates", 1, sys.maxsize, "of 1 or more"),
+            ("random_state", 0, LARGEST_SEED, f"from 0 to {LARGEST_SEED}"),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
+                raise RecipeError(f"{name} must be a whole number {told}; got {value!r}.")
+            # NumPy's numbers cannot be written as JSON
+            object.__setattr__(self, name, int(value))
 
 
 def finish_head(

@@ -59,13 +59,14 @@ class NetworkLeaks:
     @classmethod
     def of(cls, recipe: str, network: Network, splits: Splits, twins: NDArray[np.bool_]) -> NetworkLeaks:
         """Count them; nothing needs to be embedded for it."""
-        return cls._counted(recipe, network.trained_on, network.watched, network.untold, splits, twins)
+        return cls._counted(recipe, network.trained_on, network.watched, network.untold, network.seen_shapes, splits, twins)
 
     @classmethod
     def inherited(cls, recipe: str, ancestry: Ancestry, splits: Splits, twins: NDArray[np.bool_]) -> NetworkLeaks:
         """Count those that a network will have been trained on which is yet to be trained, as its ancestors have been."""
         seen, watched = ancestry.seen_with(splits.digests("train"), splits.digests("validation"))
-        return cls._counted(recipe, seen, watched, ancestry.untold, splits, twins)
+        shapes = ancestry.shapes_with(splits.image_shape)
+        return cls._counted(recipe, seen, watched, ancestry.untold, shapes, splits, twins)
 
     @classmethod
     def _counted(
@@ -74,6 +75,7 @@ class NetworkLeaks:
         seen: NDArray[np.bytes_],
         watched: NDArray[np.bytes_] | None,
         untold: Sequence[str],
+        shapes: Sequence[tuple[int, ...]],
         splits: Splits,
         twins: NDArray[np.bool_],
     ) -> NetworkLeaks:
@@ -84,6 +86,7 @@ class NetworkLeaks:
             count_leak(test, seen, twins),
             validation_seen=count_new(validation, train, seen) if watched is None else None,
             untold=tuple(untold),
+            other_shapes=tuple(shape for shape in shapes if shape != splits.image_shape),
         )
         return cls(recipe, leak, count_validation_leak(validation, train, seen, watched))
 
@@ -176,4 +179,4 @@ def at_least(leak: Leak) -> str:
     >>> at_least(Leak(2, 1)), at_least(Leak(2, 1, untold=("the member tiny",)))
     ('', 'at least ')
     """
-    return "at least " if leak.untold else ""
+    return "at least " if leak.may_be_more else ""

@@ -140,6 +140,8 @@ class Plan:
         """
         for head in self.heads:
             build_head(head, classes=classes)
+            if len(classes) == 2:
+                rehearse_recipe(head, n_classes=2)
         self._check_sizes(widths, rows, searched)
 
     def _check_sizes(self, widths: Mapping[str, int | None], rows: int | None, searched: bool) -> None:

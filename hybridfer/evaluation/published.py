@@ -136,4 +136,4 @@ def _of_test(scores: Scores, measure: str) -> Measured | None:
     if measure == "macro-F1":
         return Measured(scores.macro_f1, scores.n, scores.macro_f1_interval)
     found = next((one for one in scores.per_class if f"F1 of {one.name}" == measure), None)
-    return None if found is None else Measured(found.f1, found.support)
+    return None if found is None or not found.support else Measured(found.f1, found.support)

@@ -21,15 +21,15 @@ from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.leaks import find_leaks
 from hybridfer.evaluation.missing_classes import find_missing_classes
 from hybridfer.evaluation.predictions import ARRAYS_NAME, PredictionTable
-from hybridfer.evaluation.rows import Row
+from hybridfer.evaluation.rows import Row, corrected_anew
 from hybridfer.evaluation.summary import DatasetSummary, Protocol
 from hybridfer.evaluation.verdict import verdict
 from hybridfer.files import write_aside
 
 #: The version of the JSON layout that is written; docs/report-json.md says when it changes.
-FORMAT_VERSION = 2
-#: An earlier version, whose reports lack what was added and are read with nothing in its place.
-OLDER_VERSION = 1
+FORMAT_VERSION = 3
+#: Earlier versions, whose reports lack what was added and are read with nothing in its place.
+OLDER_VERSIONS = (1, 2)
 JSON_NAME = "report.json"
 
 
@@ -139,6 +139,10 @@ class BenchmarkReport:
         """Warnings where few images decide or choose, and of each part of the images that has none of some classes."""
         return (*find_few_images(self.dataset, self.rows), *find_missing_classes(self.dataset, self.rows))
 
+    def stands_out(self, row: Row) -> bool:
+        """Whether a row beats its softmax beyond chance, and nothing has leaked."""
+        return row.versus_softmax is not None and row.versus_softmax.is_better and not self.leaks
+
     def rows_of(self, feature: str) -> tuple[Row, ...]:
         """Give the rows of one feature recipe: softmax first, then the heads, the best on the twin-free part first."""
         return tuple(sorted((row for row in self.rows if row.feature == feature), key=_rank))
@@ -180,8 +184,10 @@ class BenchmarkReport:
             If it is no JSON, is of a version that this hybridfer does not know, or a field is missing or wrong.
         """
         try:
-            json_layout.check_version(text, FORMAT_VERSION, OLDER_VERSION)
-            return replace(json_layout.from_json(cls, text), format_version=FORMAT_VERSION)
+            json_layout.check_version(text, FORMAT_VERSION, *OLDER_VERSIONS)
+            report = json_layout.from_json(cls, text)
+            rows = report.rows if report.format_version == FORMAT_VERSION else corrected_anew(report.rows)
+            return replace(report, rows=rows, format_version=FORMAT_VERSION)
         except json_layout.LayoutError as error:
             raise ReportError(str(error)) from error
 

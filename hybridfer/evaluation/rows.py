@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from hybridfer.evaluation.comparisons import (
     BestComparison,
     SoftmaxComparison,
     compare_with_softmax_and_best,
+    corrected,
     row_name,
 )
 from hybridfer.evaluation.grid_ends import End
@@ -120,8 +122,8 @@ def compare_rows(
 ) -> tuple[Row, ...]:
     """Score every prediction, and test each head against the softmax of its own CNN and each row against the best.
 
-    The tests are made on the images without a twin, and Holm's correction over all of them together, so that a report
-    with many heads is not surer of itself than one with few.
+    The tests are made on the images without a twin, and corrected by Holm's method, so that a report with many heads is not
+    surer of itself than one with few.
 
     Parameters
     ----------
@@ -197,18 +199,36 @@ def compare_rows(
     )
 
 
-def count_comparisons(rows: Iterable[Row]) -> int:
-    """Count the tests that Holm's correction is made for: pairs of rows, each once.
+def corrected_anew(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Correct the p-values of rows that were corrected in another way, as reports of earlier versions were."""
+    with_softmax, with_best = corrected(
+        {(row.feature, row.pipeline): row.versus_softmax for row in rows if row.versus_softmax is not None},
+        {(row.feature, row.pipeline): row.versus_best for row in rows if row.versus_best is not None},
+        len(rows),
+    )
+    return tuple(
+        replace(
+            row,
+            versus_softmax=with_softmax.get((row.feature, row.pipeline)),
+            versus_best=with_best.get((row.feature, row.pipeline)),
+        )
+        for row in rows
+    )
+
+
+def count_comparisons(rows: Iterable[Row]) -> tuple[int, int]:
+    """Count the tests that Holm's correction is made for: heads against their softmax, and all pairs of rows.
+
+    The latter is 0 where no row is held against the best.
 
     Examples
     --------
     >>> count_comparisons([])
-    0
+    (0, 0)
     """
     rows = tuple(rows)
-    softmax = {row.feature: row.name for row in rows if row.is_softmax}
-    pairs = {frozenset((row.name, softmax.get(row.feature))) for row in rows if row.versus_softmax is not None}
-    return len(pairs | {frozenset((row.name, row.versus_best.best)) for row in rows if row.versus_best is not None})
+    heads = sum(row.versus_softmax is not None for row in rows)
+    return heads, math.comb(len(rows), 2) if any(row.versus_best is not None for row in rows) else 0
 
 
 def best_row(rows: Iterable[Row], *, heads_only: bool = False) -> Row | None:
@@ -253,6 +273,8 @@ def _plain(value: Any) -> JsonValue:
         value = value.item()
     if isinstance(value, tuple | list | np.ndarray):
         return [_plain(part) for part in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, float) and not np.isfinite(value):
         return str(value)
     return value if value is None or isinstance(value, bool | int | float | str) else repr(value)

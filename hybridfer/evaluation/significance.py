@@ -71,7 +71,7 @@ def mcnemar_exact(y: ArrayLike, a: ArrayLike, b: ArrayLike) -> McNemar:
     return McNemar(only_a, only_b, float(p_value))
 
 
-def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+def holm(p_values: Sequence[float] | NDArray[np.float64], n_tests: int | None = None) -> NDArray[np.float64]:
     """Adjust p-values for having been several, after Holm.
 
     Holm's correction holds whatever the dependence between the tests is (heads on one embedding err together), and is
@@ -81,6 +81,8 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
     ----------
     p_values : array-like of shape (m,)
         P-values of one family of tests, in any order.
+    n_tests : int, optional
+        Size of the family, where the others of it were not made: as if they had come to 1 or less. m by default.
 
     Returns
     -------
@@ -90,7 +92,7 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
     Raises
     ------
     ValueError
-        If a p-value lies outside 0 to 1 or is NaN.
+        If a p-value lies outside 0 to 1 or is NaN, or the family is smaller than what is given of it.
 
     References
     ----------
@@ -101,12 +103,17 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
     --------
     >>> holm([0.01, 0.04, 0.03, 0.005])
     array([0.03, 0.06, 0.06, 0.02])
+    >>> holm([0.01, 0.04], n_tests=6)
+    array([0.06, 0.2 ])
     """
     p = np.asarray(p_values, dtype=np.float64)
     if p.ndim != 1 or not np.all((p >= 0) & (p <= 1)):
         raise ValueError(f"p_values must be one row of numbers from 0 to 1; got {p_values!r}.")
+    size = p.size if n_tests is None else n_tests
+    if size < p.size:
+        raise ValueError(f"n_tests must be at least the number of p_values, {p.size}; got {n_tests!r}.")
     order = np.argsort(p, kind="stable")
-    stepped = p[order] * np.arange(p.size, 0, -1)
+    stepped = p[order] * (size - np.arange(p.size))
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
     return adjusted

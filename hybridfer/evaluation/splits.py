@@ -48,6 +48,11 @@ class Splits:
         """The images that are scored once."""
         return self.dataset.split("test")
 
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of each image, (h, w) or (h, w, c)."""
+        return tuple(self.dataset.images.shape[1:])
+
     @cached_property
     def validation_copies(self) -> int:
         """Validation images whose pixels also occur in train; none where validation was carved from it."""
@@ -241,8 +246,15 @@ def check_trainable(dataset: Dataset, others: tuple[str, ...] = ("validation",))
 
 
 def _distinct_train_images(dataset: Dataset) -> dict[str, int]:
-    """Count each class's train images, copies once."""
-    train = dataset.splits == "train"
-    pairs = set(zip(dataset.labels[train].tolist(), dataset.digests[train].tolist(), strict=True))
-    counts = np.bincount([label for label, _ in pairs], minlength=len(dataset.classes))
+    """Count each class's train images, copies once.
+
+    Of copies with several labels the first counts, by which `carved` draws them; a class of which none is left so is drawn
+    with the others.
+    """
+    train, k = dataset.splits == "train", len(dataset.classes)
+    order = np.lexsort((dataset.labels[train], dataset.digests[train]))
+    labels, digests = dataset.labels[train][order], dataset.digests[train][order]
+    drawn = np.bincount(labels[np.unique(digests, return_index=True)[1]], minlength=k)
+    pairs = set(zip(labels.tolist(), digests.tolist(), strict=True))
+    counts = np.where(drawn > 0, drawn, np.bincount([label for label, _ in pairs], minlength=k))
     return dict(zip(dataset.classes, counts.tolist(), strict=True))

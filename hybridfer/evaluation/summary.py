@@ -57,6 +57,9 @@ class DatasetSummary:
         asked for it.
     tuning : int or None
         Validation images that heads are tuned on: those without a copy in train. None in reports of before it was told.
+    distinct : int or None
+        Different images among those of the test split that decide: copies of one another count once. None in reports of
+        before it was told.
     """
 
     source: str
@@ -72,6 +75,7 @@ class DatasetSummary:
     read_seconds: float | None = None
     dropped_twins: int | None = None
     tuning: int | None = None
+    distinct: int | None = None
 
     @property
     def n_test(self) -> int:
@@ -131,6 +135,7 @@ def summarise(
         read_seconds=read_seconds,
         dropped_twins=dropped_twins,
         tuning=len(splits.labels("tuning")),
+        distinct=len(np.unique(test[~twins] if not twins.all() else test)),
     )
 
 

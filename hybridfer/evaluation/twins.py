@@ -15,7 +15,7 @@ class Leak:
     Attributes
     ----------
     images : int
-        How many of the test images the CNN was trained on; at least so many where `untold` is not empty.
+        How many of the test images the CNN was trained on; at least so many where `may_be_more`.
     twin_free : int
         How many of these are not accounted for as twins, and so still stand in the part that decides the comparison.
         Above 0 the comparison is not to be trusted.
@@ -24,12 +24,21 @@ class Leak:
         which of the two; None where they do.
     untold : tuple of str
         What its weights come from that does not say which images it was trained on, as `Network.untold` names it.
+    other_shapes : tuple of tuple of int
+        Shapes (h, w) or (h, w, 3) of images that it has seen, where those of the benchmark have another: pixels do not tell
+        whether such are among these.
     """
 
     images: int
     twin_free: int
     validation_seen: int | None = None
     untold: tuple[str, ...] = ()
+    other_shapes: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def may_be_more(self) -> bool:
+        """Whether further images of the benchmark may have been seen, which is not known."""
+        return bool(self.untold or self.other_shapes)
 
 
 def twin_mask(test_digests: NDArray[np.bytes_], train_digests: NDArray[np.bytes_]) -> NDArray[np.bool_]:
@@ -82,7 +91,7 @@ def count_leak(test_digests: NDArray[np.bytes_], seen_digests: NDArray[np.bytes_
     >>> import numpy as np
     >>> test = np.array([b"a", b"b", b"c"], dtype="S16")
     >>> count_leak(test, np.array([b"a", b"b"], dtype="S16"), np.array([True, False, False]))
-    Leak(images=2, twin_free=1, validation_seen=None, untold=())
+    Leak(images=2, twin_free=1, validation_seen=None, untold=(), other_shapes=())
     """
     seen = np.isin(test_digests, seen_digests)
     return Leak(images=int(seen.sum()), twin_free=int((seen & ~twins).sum()))

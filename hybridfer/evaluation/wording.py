@@ -131,12 +131,55 @@ def fine_seconds(duration: float) -> str:
     return np.format_float_positional(duration, 2, fractional=False, trim="0") if duration < 1 else seconds(duration)
 
 
-def unknown_past(untold: Sequence[str]) -> str:
-    """Name what weights come from that does not say which images it was trained on.
+def correction(heads: int, pairs: int) -> str:
+    """Say for which tests p-values were corrected.
+
+    Parameters
+    ----------
+    heads : int
+        That are held against a softmax.
+    pairs : int
+        Of rows, where rows are held against the best; else 0.
+
+    Examples
+    --------
+    >>> correction(1, 1)
+    "the only one of this report, so that Holm's correction changes nothing"
+    >>> correction(7, 0)
+    "corrected by Holm's method for all 7 heads that are held against a softmax"
+    >>> correction(7, 28)
+    "corrected by Holm's method: against softmax for all 7 such heads, against the best row for all 28 pairs of rows"
+    """
+    if heads <= 1 and pairs <= 1:
+        return "the only one of this report, so that Holm's correction changes nothing"
+    if not pairs:
+        return f"corrected by Holm's method for all {heads:,} heads that are held against a softmax"
+    best = f"against the best row for all {pairs:,} pairs of rows"
+    if not heads:
+        return f"corrected by Holm's method: {best}"
+    softmax = f"for all {heads:,} such heads" if heads > 1 else "for no other, as there is one such head"
+    return f"corrected by Holm's method: against softmax {softmax}, {best}"
+
+
+def unknown_past(untold: Sequence[str], other_shapes: Sequence[tuple[int, ...]] = ()) -> str:
+    """Say what is not known of the images that weights have seen.
+
+    Parameters
+    ----------
+    untold : sequence of str
+        What they come from that does not say which images it was trained on.
+    other_shapes : sequence of tuple of int
+        Shapes of images that they have seen, and that pixels do not tell from those at hand.
 
     Examples
     --------
     >>> unknown_past(["the member tiny"]), unknown_past(["the start a", "the teacher b"])
     ('what the member tiny was trained on is unknown', 'what the start a and the teacher b were trained on is unknown')
+    >>> unknown_past([], [(48, 48), (96, 80, 3)])
+    'it has seen images of 48 x 48 and 96 x 80 x 3, and whether they show the same as these cannot be told'
     """
-    return f"what {phrases.listed(untold)} {'was' if len(untold) == 1 else 'were'} trained on is unknown"
+    told = [f"what {phrases.listed(untold)} {'was' if len(untold) == 1 else 'were'} trained on is unknown"] if untold else []
+    if other_shapes:
+        shapes = phrases.listed([" x ".join(map(str, shape)) for shape in other_shapes])
+        told.append(f"it has seen images of {shapes}, and whether they show the same as these cannot be told")
+    return "; ".join(told)

@@ -18,12 +18,11 @@ from .build import build_head, search_grid
 from .class_weights import NAME as CLASS_WEIGHT
 from .needs import most_needed, part_candidates
 
-_CLASSES = 3
 _COLUMNS = 8
 _ROWS_PER_CLASS = 20
 
 
-def rehearse_recipe(recipe: str | Path | PipelineRecipe) -> int:
+def rehearse_recipe(recipe: str | Path | PipelineRecipe, n_classes: int = 3) -> int:
     """Fit every candidate of a recipe on a few synthetic rows, so that a wrong value is found before the CNN is trained.
 
     A recipe's names are checked when it is built; what a head accepts as a value, only the head itself knows.
@@ -32,6 +31,8 @@ def rehearse_recipe(recipe: str | Path | PipelineRecipe) -> int:
     ----------
     recipe : str, Path or PipelineRecipe
         A shipped recipe's name, a TOML file, or a recipe.
+    n_classes : int
+        Classes of the rows, or as many as the recipe weighs, if these are more: heads may take other values for two.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def rehearse_recipe(recipe: str | Path | PipelineRecipe) -> int:
     """
     recipe = load_recipe("pipeline", recipe)
     named = _weighed_classes(build_head(recipe, n_jobs=1), search_grid(recipe))
-    classes = (*named, *(f"(class {number})" for number in range(len(named), _CLASSES)))
+    classes = (*named, *(f"(class {number})" for number in range(len(named), n_classes)))
     pipeline, grid = build_head(recipe, n_jobs=1, classes=classes), search_grid(recipe, classes=classes)
     # the recipe's own parameters are what a run without a search fits
     candidates: list[dict[str, Any]] = [{}, *(ParameterGrid(grid) if grid else ())]

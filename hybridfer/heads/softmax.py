@@ -71,7 +71,7 @@ class SoftmaxHead(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the columns are not as many as the classes, or if a label is not among ``classes``.
+            If the columns are not as many as the classes, a class stands there twice, or a label is not among ``classes``.
         """
         logits, labels = validate_data(self, X, y)
         check_classification_targets(labels)
@@ -82,6 +82,8 @@ class SoftmaxHead(ClassifierMixin, BaseEstimator):
                 f"expected one logit for each class; got n_features = {logits.shape[1]} for {len(self.classes_)} classes "
                 f"({len(seen)} of them in y). Embed the layer 'logits', and name its columns with classes=."
             )
+        if len(set(self.classes_.tolist())) < len(self.classes_):
+            raise ValueError(f"expected a class once each; got {self.classes_.tolist()}.")
         if strange := sorted(set(seen.tolist()) - set(self.classes_.tolist())):
             raise ValueError(f"expected labels among {self.classes_.tolist()}; got {strange} as well.")
         self._warn_of_another_order(logits, labels)

@@ -99,6 +99,27 @@ class Network:
             told.append(f"the {'published' if source == 'hub' else 'state dict of'} {self.name}")
         return tuple(dict.fromkeys(told))
 
+    @property
+    def seen_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes (h, w) or (h, w, 3) of the images in `trained_on`: equal pictures of other shapes have other digests.
+
+        Of weights that do not say, what they take is given.
+
+        Examples
+        --------
+        >>> import dataclasses
+        >>> seen = np.array([b"a"], dtype="S16")
+        >>> dataclasses.replace(catalogue_network("tiny"), trained_on=seen).seen_shapes
+        ((48, 48),)
+        """
+        if not len(self.trained_on):
+            return ()
+        if self.members:
+            return tuple(sorted({shape for member in self.members for shape in member.seen_shapes}))
+        recorded = _shapes_in(self.training.get("image_shapes"))
+        colour = (3,) if self.preprocessing.channels == 3 else ()
+        return recorded or ((*self.preprocessing.image_size, *colour),)
+
     def untold_as(self, role: str) -> tuple[str, ...]:
         """Give the same for what takes from this network, to which it is a "start", a "teacher" or a "member"."""
         return self.untold if len(self.trained_on) else (f"the {role} {self.name}",)
@@ -124,6 +145,13 @@ class Network:
             probe = np.repeat(probe[..., None], 3, axis=-1)
         rows = Embedder(self, tuple(self.layers), device="cpu", precision="fp32").embed(probe)
         return {layer: features.shape[1] for layer, features in rows.items()}
+
+
+def _shapes_in(recorded: Any) -> tuple[tuple[int, ...], ...]:
+    """Read shapes from a file's record of its training, which may hold anything."""
+    shapes = recorded if isinstance(recorded, list | tuple) else ()
+    fit = [shape for shape in shapes if isinstance(shape, list | tuple) and all(type(side) is int for side in shape)]
+    return tuple(tuple(shape) for shape in fit)
 
 
 def _untold_in(ancestor: object) -> tuple[str, ...]:

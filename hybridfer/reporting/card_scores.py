@@ -132,9 +132,9 @@ def _seen(run: FeatureRun) -> str:
     if run.leak.images:
         others = f"{run.leak.twin_free:,} of them no twins" if run.leak.twin_free else "all of them twins"
         told = f"{phrases.count(run.leak.images, 'test image')}, {others}"
-    if not run.leak.untold:
+    if not run.leak.may_be_more:
         return f"The weights have seen {told}."
-    past = escape(wording.unknown_past(run.leak.untold))
+    past = escape(wording.unknown_past(run.leak.untold, run.leak.other_shapes))
     return f"As far as they say, the weights have seen {told}; but {past}: further test images may be among it."
 
 

@@ -125,10 +125,10 @@ def _caveat(report: BenchmarkReport, chosen: ChosenHead) -> list[str]:
     if any(leak is None for leak in leaks):
         return [f"The weights of {chosen.feature} do not say what they were trained on: images of either may be among it."]
     return [
-        f"Not all that the weights of {chosen.feature} come from is known: {wording.unknown_past(leak.untold)}, and images "
-        "of either may be among it."
+        f"Not all that the weights of {chosen.feature} come from is known: "
+        f"{wording.unknown_past(leak.untold, leak.other_shapes)}, and images of either may be among it."
         for leak in leaks
-        if leak is not None and leak.untold
+        if leak is not None and leak.may_be_more
     ]
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from hybridfer import phrases
+
 #: What stands in a cell that has nothing to say.
 NONE = "-"
 # GitHub takes an underscore within a word for a letter
-_MARKUP = re.compile(r"[\\`*~|\[\]]|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"[\\`*~|$\[\]]|(?<!\w)_|_(?!\w)")
+# at the beginning of a line, as of an entry of a list: headings, quotations, lists
+_OPENING = re.compile(r"^(?:(\d+)(?=[.)](?:\s|$))|(?=[#+-](?:\s|$|#)|>))")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 # an ampersand between words is one; what looks like an entity would be read as a character
 _ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
@@ -70,7 +74,7 @@ def escape(text: str) -> str:
     >>> print(escape("A & B\n# &lt;"))
     A & B # &amp;lt;
     """
-    line = _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+    line = _OPENING.sub(r"\1\\", _MARKUP.sub(r"\\\g<0>", phrases.printable(" ".join(text.split()))))
     return _TAG.sub("&lt;", _ENTITY.sub("&amp;", line))
 
 

@@ -100,10 +100,10 @@ def _decisive_table(report: BenchmarkReport) -> str:
         header += ["vs softmax", "95 %", "p (Holm)"]
     if _with_best(rows):
         header += ["vs best", "p (Holm)"]
-    return table([*header, "s"], 2, [_decisive_cells(row, rows) for row in rows])
+    return table([*header, "s"], 2, [_decisive_cells(row, rows, report.stands_out(row)) for row in rows])
 
 
-def _decisive_cells(row: Row, rows: Sequence[Row]) -> list[str]:
+def _decisive_cells(row: Row, rows: Sequence[Row], bold: bool) -> list[str]:
     """One row of the decisive table, in bold where the head beats softmax beyond chance."""
     softmax, best = row.versus_softmax, row.versus_best
     cells = [*_names(row), *_score_cells(row.twin_free)]
@@ -112,7 +112,7 @@ def _decisive_cells(row: Row, rows: Sequence[Row]) -> list[str]:
     if _with_best(rows):
         cells += ["best", NONE] if best is None else [wording.points(best.points), wording.p_value(best.p_holm)]
     cells.append(wording.seconds(row.seconds))
-    return [f"**{cell}**" for cell in cells] if softmax is not None and softmax.is_better else cells
+    return [f"**{cell}**" for cell in cells] if bold else cells
 
 
 def _with_softmax(rows: Sequence[Row]) -> bool:
@@ -166,18 +166,11 @@ def _reading_aid(report: BenchmarkReport) -> str:
     if _with_best(report.rows):
         texts.append(
             "*vs best*: accuracy less that of the best row of this table, in points. The best row was chosen on these very "
-            "images and is favoured by them, so that this column describes the table and proves nothing about other images."
+            "images and is favoured by them: its lead promises too much for others."
         )
-    if compared := count_comparisons(report.rows):
-        texts.append(f"*p (Holm)*: exact McNemar test, {_corrected(compared)}.")
+    if any(compared := count_comparisons(report.rows)):
+        texts.append(f"*p (Holm)*: exact McNemar test, {wording.correction(*compared)}.")
     return " ".join(texts)
-
-
-def _corrected(compared: int) -> str:
-    """For how many tests p-values were corrected."""
-    if compared == 1:
-        return "the only one of this report, so that Holm's correction changes nothing"
-    return f"corrected by Holm's method for all {compared:,} comparisons of this report together, each pair of rows once"
 
 
 def _protocol(report: BenchmarkReport) -> str:

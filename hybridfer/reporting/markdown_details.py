@@ -135,7 +135,8 @@ def _class_table(rows: Sequence[Row]) -> str:
         [
             escape(scores[0].name),
             f"{scores[0].support:,}",
-            *(wording.percent(measure(one)) for one in scores for _, measure in measures),
+            # of a class without an image nothing was measured
+            *(wording.percent(measure(one)) if one.support else NONE for one in scores for _, measure in measures),
         ]
         for scores in by_class
     ]

@@ -148,7 +148,7 @@ def _chosen(report: BenchmarkReport) -> Part | None:
     """The head that validation chose against softmax: in words and, of several, as a table."""
     if report.chosen is None:
         return None
-    tables = (chosen_table(report.chosen),) if with_table(report) else ()
+    tables = (chosen_table(report.chosen, leaked=bool(report.leaks)),) if with_table(report) else ()
     return Part(text=_unbroken(describe_chosen(report)), tables=tables)
 
 

@@ -38,20 +38,20 @@ def results_table(report: BenchmarkReport) -> Table:
         *([Column("whole split", "accuracy, %"), Column("twins alone", "accuracy, %")] if twins else []),
         Column("time", "s"),
     ]
-    rows = [_result_cells(row, twins, several) for row in ordered_rows(report)]
+    rows = [_result_cells(row, twins, several, report.stands_out(row)) for row in ordered_rows(report)]
     caption = (
         f"Accuracy, macro-F1, tests and calibration error (ECE) on {part_in_words(report)}. Bold: better than the softmax "
-        "of the same CNN at p below 0.05 after Holm's correction for all comparisons. Vs best: less the "
-        "accuracy of the best row, which was chosen on these very images, so that this column proves nothing about others."
+        "of the same CNN at p below 0.05 after Holm's correction for all heads. Vs best: less the accuracy of the best row, "
+        "corrected for all pairs of rows, as it was chosen on these very images."
     )
     return Table(caption, tuple(columns), tuple(rows), sortable=True)
 
 
-def chosen_table(chosen: ChosenHead) -> Table:
-    """The head that validation chose against each softmax."""
+def chosen_table(chosen: ChosenHead, *, leaked: bool = False) -> Table:
+    """The head that validation chose against each softmax; nothing stands out of it where something has leaked."""
     columns = (word("against softmax on"), Column("difference", "points, 95 %"), Column("p", "Holm"), word("beyond chance"))
     rows = [
-        (Cell(softmax_in_table(one)), *_difference_cells(one, NONE, one.is_better), Cell(outcome(one)))
+        (Cell(softmax_in_table(one)), *_difference_cells(one, NONE, one.is_better and not leaked), Cell(outcome(one)))
         for one in chosen.comparisons
     ]
     return Table(f"Accuracy of {chosen.name} less that of each softmax.", columns, tuple(rows))
@@ -90,7 +90,8 @@ def class_table(shown: ShownRun) -> Table | None:
         (
             Cell(scores[0].name),
             number(scores[0].support),
-            *(share(value) for one in scores for value in (one.precision, one.recall, one.f1)),
+            # of a class without an image nothing was measured
+            *(share(value if one.support else None) for one in scores for value in (one.precision, one.recall, one.f1)),
         )
         for scores in per_class
     ]
@@ -283,10 +284,9 @@ def _published_cells(line: PublishedComparison) -> tuple[Cell, ...]:
     )
 
 
-def _result_cells(row: Row, twins: bool, several: bool) -> tuple[Cell, ...]:
+def _result_cells(row: Row, twins: bool, several: bool, strong: bool) -> tuple[Cell, ...]:
     """One row of the table."""
     scores, versus = decisive(row), row.versus_softmax
-    strong = versus is not None and versus.is_better
     return (
         Cell(row.pipeline, strong=strong),
         *([Cell(row.feature)] if several else []),
@@ -333,7 +333,7 @@ def _network_cells(run: FeatureRun) -> tuple[Cell, ...]:
 def _about_leak(leak: Leak) -> str:
     """How many of the test images that a CNN was trained on are in the part that decides, and what is not known."""
     told = [f"{leak.twin_free:,} twin-free"] if leak.images else []
-    told += [f"at least; {wording.unknown_past(leak.untold)}"] if leak.untold else []
+    told += [f"at least; {wording.unknown_past(leak.untold, leak.other_shapes)}"] if leak.may_be_more else []
     return "; ".join(told)
 
 

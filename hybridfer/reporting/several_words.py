@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from hybridfer import phrases
 from hybridfer.evaluation import wording
-from hybridfer.evaluation.missing_classes import find_missing_classes
 from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
 from hybridfer.reporting.several_leads import Lead
 from hybridfer.reporting.several_rows import RepeatedRow
@@ -89,8 +88,8 @@ def warnings(runs: SeveralRuns) -> tuple[str, ...]:
     """
     named: dict[str, list[str]] = {}
     for name, report in zip(runs.names, runs.reports, strict=True):
-        # what a single run cannot show, the mean of several may
-        for told in find_missing_classes(report.dataset, report.rows):
+        of_rows = [f"{row.name}: {warning}" for row in report.rows for warning in row.warnings]
+        for told in (*report.warnings, *of_rows):
             named.setdefault(told, []).append(name)
     own = [f"{phrases.listed(names)}: {told}" for told, names in named.items()]
     apart = [told for cnn in runs.cnns for told in (cnn.apart, *cnn.remarks) if told]

@@ -134,7 +134,7 @@ def _with_past(leak: Leak, count: int) -> str:
 
 
 def _but_unknown(leak: Leak) -> str:
-    return f"; {wording.unknown_past(leak.untold)}" if leak.untold else ""
+    return f"; {wording.unknown_past(leak.untold, leak.other_shapes)}" if leak.may_be_more else ""
 
 
 def part_in_words(report: BenchmarkReport) -> str:

@@ -83,7 +83,7 @@ def render_latex(report: BenchmarkReport) -> str:
     for run in report.features:
         if body:
             body.append(r"\midrule")
-        body += [_latex_line(_latex_cells(row), _is_better(row)) for row in report.rows_of(run.recipe)]
+        body += [_latex_line(_latex_cells(row), report.stands_out(row)) for row in report.rows_of(run.recipe)]
     head = [title for title, _ in _LATEX_COLUMNS]
     return "\n".join(
         [
@@ -232,11 +232,6 @@ def _latex_line(cells: list[str], bold: bool) -> str:
     return " & ".join(rf"{{\bfseries\boldmath {cell}}}" if bold else cell for cell in cells) + r" \\"
 
 
-def _is_better(row: Row) -> bool:
-    """Whether a head beats its softmax beyond chance."""
-    return row.versus_softmax is not None and row.versus_softmax.is_better
-
-
 def _explained(report: BenchmarkReport) -> list[str]:
     """What a reader of the file should know."""
     n, twins = report.dataset.n_test, report.dataset.twins
@@ -244,7 +239,7 @@ def _explained(report: BenchmarkReport) -> list[str]:
         "Data": f"{report.dataset.source}; {report.dataset.test_split}",
         "Accuracy, Macro-F1": f"% of the {n - twins:,} test images without a twin in train or validation, 95 % intervals",
         "vs. softmax, vs. best": "percentage points on the same images; Newcombe's 95 % interval",
-        "p": f"exact McNemar test, corrected by Holm's method for all {count_comparisons(report.rows):,} comparisons",
+        "p": f"exact McNemar test, {wording.correction(*count_comparisons(report.rows))}",
         "ECE": "expected calibration error in % on the whole test split, before and after temperature scaling",
         "Whole": f"accuracy in % on all {n:,} test images",
         "bold": "better than softmax beyond chance (0.05)",

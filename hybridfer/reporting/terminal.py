@@ -89,10 +89,10 @@ def _table(
         best = best_row(members)
         lines += _describe(run, width, paint)
         for row in members:
-            starred = row is best and row.versus_softmax is not None and row.versus_softmax.is_better
+            starred = row is best and report.stands_out(row)
             cells = [column.cell(row).rjust(width) for column, width in zip(columns, widths, strict=True)]
             line = GAP.join([_row_name(row, starred).ljust(name_width), *cells])
-            lines.append(paint(line, bold=starred or None, fg=_row_colour(row)))
+            lines.append(paint(line, bold=starred or None, fg=_row_colour(report, row)))
     return lines
 
 
@@ -101,11 +101,11 @@ def _row_name(row: Row, starred: bool) -> str:
     return f"{'*' if starred else ' '} {phrases.printable(row.pipeline)}"
 
 
-def _row_colour(row: Row) -> str | None:
+def _row_colour(report: BenchmarkReport, row: Row) -> str | None:
     """Green for better than softmax beyond chance, red for worse."""
-    if row.versus_softmax is None:
-        return None
-    return "green" if row.versus_softmax.is_better else "red" if row.versus_softmax.is_worse else None
+    if report.stands_out(row):
+        return "green"
+    return "red" if row.versus_softmax is not None and row.versus_softmax.is_worse else None
 
 
 def _describe(run: FeatureRun, width: int, paint: Paint) -> list[str]:
@@ -121,16 +121,17 @@ def _describe(run: FeatureRun, width: int, paint: Paint) -> list[str]:
 def _legend(report: BenchmarkReport, columns: Sequence[Column], width: int) -> list[str]:
     """What the headings mean, of the columns that are shown."""
     titles = {column.title for column in columns}
-    compared = count_comparisons(report.rows)
+    heads, _ = count_comparisons(report.rows)
+    any_better = any(map(report.stands_out, report.rows))
     meanings = {
         "accuracy": "% of the images" + (", with Wilson's 95 % interval" if "accuracy [95 %]" in titles else ""),
         "F1": "macro-F1" if "F1" in titles else "",
         "vs softmax": "points of accuracy above the softmax of the same CNN" if "vs softmax" in titles else "",
-        "p (Holm)": f"exact McNemar test, {_corrected(compared)}" if "p (Holm)" in titles else "",
+        "p (Holm)": f"exact McNemar test, {_corrected(heads)}" if "p (Holm)" in titles else "",
         "twin-free": _about_twin_free(report.dataset.twins),
         "whole split": _about_twins(report.dataset.twins),
         "seconds": "search, fit and prediction" if "seconds" in titles else "",
-        "*": "the best of its CNN, and better than softmax beyond chance" if _any_better(report) else "",
+        "*": "the best of its CNN, and better than softmax beyond chance" if any_better else "",
     }
     return [
         line
@@ -139,13 +140,9 @@ def _legend(report: BenchmarkReport, columns: Sequence[Column], width: int) -> l
     ]
 
 
-def _corrected(compared: int) -> str:
+def _corrected(heads: int) -> str:
     """For how many tests p-values were corrected."""
-    return (
-        "the report's only one"
-        if compared == 1
-        else f"corrected for the {compared:,} pairs of rows that the report compares"
-    )
+    return "the report's only one" if heads == 1 else f"corrected for the {heads:,} heads that are held against a softmax"
 
 
 def _about_twin_free(twins: int) -> str:
@@ -156,11 +153,6 @@ def _about_twin_free(twins: int) -> str:
 def _about_twins(twins: int) -> str:
     """Why the whole split is not what decides."""
     return f"with the {phrases.count(twins, 'image')} whose pixels are in train or validation too: twins" if twins else ""
-
-
-def _any_better(report: BenchmarkReport) -> bool:
-    """Whether a head beats softmax beyond chance."""
-    return any(row.versus_softmax is not None and row.versus_softmax.is_better for row in report.rows)
 
 
 def _warnings(report: BenchmarkReport, rows: Sequence[Row]) -> list[str]:

@@ -69,6 +69,10 @@ class Ancestry:
             return seen.astype(DIGEST), None
         return seen.astype(DIGEST), np.setdiff1d(seen, learnt).astype(DIGEST)
 
+    def shapes_with(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        """Add the shapes of images that ancestors have seen to that of a training's own images."""
+        return tuple(sorted({shape, *(seen for network in self.named.values() for seen in network.seen_shapes)}))
+
     def warn_of_seen_validation(self, train: NDArray[np.bytes_], validation: NDArray[np.bytes_]) -> None:
         """Log a warning where an ancestor has learnt from images that the training is watched on.
 

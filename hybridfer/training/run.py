@@ -101,11 +101,15 @@ def _trained(network: Network, net: ImageNet, recipe: Mapping[str, Any], data: T
         # models of timm forget on train() what they computed, in evaluation mode, from weights that were then replaced
         module=net.module_.module.cpu().train().eval(),
         classes=data.names,
-        training={**recipe, **_untold(recipe, ancestry), **data.counts},
+        training={**recipe, **_untold(recipe, ancestry), **data.counts, "image_shapes": _shapes(data, ancestry)},
         history=_plain_history(net.history),
         trained_on=trained_on,
         watched=watched,
     )
+
+
+def _shapes(data: TrainingData, ancestry: Ancestry) -> list[list[int]]:
+    return [list(shape) for shape in ancestry.shapes_with(data.train[0].shape[1:])]
 
 
 def _untold(recipe: Mapping[str, Any], ancestry: Ancestry) -> dict[str, Any]:

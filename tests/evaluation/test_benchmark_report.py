@@ -34,7 +34,7 @@ def test_a_report_survives_json(report):
 def test_the_json_begins_with_its_version_and_the_verdict(report):
     values = json.loads(report.to_json())
     assert list(values)[:3] == ["format_version", "verdict", "leaks"]
-    assert values["format_version"] == 2
+    assert values["format_version"] == 3
     assert values["verdict"] == report.verdict
     assert "predictions" not in values
 
@@ -55,8 +55,8 @@ def test_a_broken_comparison_of_the_chosen_head_is_refused_with_its_place(report
 
 
 def test_an_unknown_version_is_refused(report):
-    text = report.to_json().replace('"format_version": 2', '"format_version": 9', 1)
-    with pytest.raises(ReportError, match="format_version must be 1 or 2; got 9"):
+    text = report.to_json().replace('"format_version": 3', '"format_version": 9', 1)
+    with pytest.raises(ReportError, match="format_version must be 1 or 2 or 3; got 9"):
         BenchmarkReport.from_json(text)
 
 
@@ -82,7 +82,7 @@ def as_version_1(text: str) -> str:
 
 def test_version_1_is_read_with_nothing_in_place_of_what_it_lacks(report):
     found = BenchmarkReport.from_json(as_version_1(report.to_json()))
-    assert found.format_version == 2
+    assert found.format_version == 3
     assert found.audit is None
     assert found.chosen is None
     assert found.features[0].history == ()
@@ -95,6 +95,18 @@ def test_version_1_is_read_with_nothing_in_place_of_what_it_lacks(report):
     assert found.rows[0].whole.selective is None
     assert found.rows[1].versus_softmax == report.rows[1].versus_softmax
     assert BenchmarkReport.from_json(found.to_json()) == found
+
+
+def test_p_values_of_earlier_versions_are_corrected_as_todays(report):
+    values = json.loads(report.to_json())
+    values["format_version"] = 2
+    for row in values["rows"]:
+        for name in ("versus_softmax", "versus_best"):
+            if row[name] is not None:
+                row[name]["p_holm"] = 0.5
+    assert BenchmarkReport.from_json(json.dumps(values)) == report
+    values["format_version"] = 3
+    assert BenchmarkReport.from_json(json.dumps(values)) != report
 
 
 def test_the_committed_results_are_read():

@@ -73,6 +73,15 @@ def test_one_image_and_a_row_alone_are_told_without_a_lead():
     assert told == "Only 1 test image decides: an accuracy near 50 % would have the 95 % interval [0.0, 79.3]."
 
 
+def test_copies_within_the_test_split_are_told_and_count_once():
+    rows = rows_of(2000)
+    assert find_few_images(replace(FACES, distinct=1900), rows) == ()
+    copies, few = find_few_images(replace(FACES, distinct=50), rows)
+    assert copies.startswith("Of the 2,000 test images that decide only 50 differ from one another")
+    assert few.startswith("Only 50 different test images decide")
+    assert find_few_images(replace(FACES, distinct=1899), rows) != ()
+
+
 def test_nothing_scored_nothing_told():
     assert find_few_images(FACES, []) == ()
     assert find_few_images(FACES, rows_of(0, n_twins=9)) == ()

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hybridfer.evaluation.leaks import NetworkLeaks, find_leaks
+from hybridfer.evaluation.leaks import NetworkLeaks, at_least, find_leaks
 from hybridfer.evaluation.splits import Splits
 from hybridfer.evaluation.summary import DatasetSummary
 from hybridfer.evaluation.twins import Leak
@@ -42,7 +42,7 @@ def digests(*names: str) -> np.ndarray:
 
 def splits_of(**parts: np.ndarray) -> Splits:
     """Splits that know nothing but their digests."""
-    return SimpleNamespace(digests=lambda split: parts[split])
+    return SimpleNamespace(digests=lambda split: parts[split], image_shape=(48, 48))
 
 
 SPLITS = splits_of(train=digests("a", "b"), validation=digests("b", "v", "w"), test=digests("s", "t"))
@@ -64,6 +64,25 @@ def test_a_past_that_is_told_is_counted_and_no_more_is_said():
     (leak,) = find_leaks(summary(0), [told])
     assert "was trained on 1 of the test images" in leak
     assert leak.endswith("Score images that were not trained on, or train anew on the train split alone.")
+
+
+def test_seen_images_of_another_size_may_be_among_these():
+    smaller = SimpleNamespace(digests=SPLITS.digests, image_shape=(40, 40))
+    trained = known("t", training={"image_shapes": [[48, 48], [40, 40]]})
+    assert leaks_of(known("a")).leak == Leak(0, 0)
+    assert NetworkLeaks.of("mine", known("a"), smaller, NO_TWINS).leak == Leak(0, 0, other_shapes=((48, 48),))
+    told = NetworkLeaks.of("mine", trained, smaller, NO_TWINS).leak
+    assert told == Leak(1, 1, other_shapes=((48, 48),))
+    assert at_least(told) == "at least "
+    ancestry = Ancestry(start=known("t"))
+    assert NetworkLeaks.inherited("mine", ancestry, smaller, NO_TWINS).leak.other_shapes == ((48, 48),)
+    pair = ensemble_network([trained, known("b")])
+    assert NetworkLeaks.of("mine", pair, smaller, NO_TWINS).leak.other_shapes == ((48, 48),)
+
+
+@pytest.mark.parametrize("recorded", [None, "48", [48, 48], [["a", 3]], {"a": 1}, [[4.5, 2]]])
+def test_a_record_of_sizes_that_makes_no_sense_is_none(recorded):
+    assert known("t", training={"image_shapes": recorded}).seen_shapes == ((48, 48),)
 
 
 def test_of_a_network_that_tells_nothing_nothing_is_counted():

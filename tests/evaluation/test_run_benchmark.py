@@ -241,6 +241,9 @@ def test_a_head_that_fails_is_named_and_those_before_it_are_kept(faces, weights,
         ({"n_jobs": 0}, "n_jobs must be"),
         ({"random_state": 2**32}, "random_state must be a whole number from 0 to 4294967295; got 4294967296"),
         ({"random_state": -1}, "random_state must be"),
+        ({"random_state": True}, "random_state must be"),
+        ({"n_candidates": 0}, "n_candidates must be a whole number of 1 or more; got 0"),
+        ({"n_candidates": 2.5}, "n_candidates must be"),
         ({"random_state": 0.5}, "random_state must be"),
         ({"pipelines": [LOGISTIC.model_copy(update={"pca": 500})]}, "128 features of quick: .* n_components = 500"),
         ({"device": "gpu"}, "device must be"),
@@ -284,7 +287,7 @@ def test_weights_of_classes_are_given_and_told_by_name(faces, weights):
     assert set(sad) == {1}
     assert set(happy) == {0}
     again = run(faces, weights, [weighed]).rows_of("tiny")[1]
-    assert again.best_params == report.rows[1].best_params == {"class_weight": "{'sad': 1000.0}"}
+    assert again.best_params == report.rows[1].best_params == {"class_weight": {"sad": 1000.0}}
 
 
 def with_copies(faces, n):

@@ -79,3 +79,10 @@ def test_a_recipe_without_a_candidate_that_can_be_fitted_is_refused(fields, sear
 def test_a_shipped_recipe_can_be_fitted_on_few_images():
     for name in list_recipes("pipeline"):
         check_size(load_recipe("pipeline", name), 20, 64)
+
+
+def test_what_fails_for_two_classes_alone_is_found_with_two():
+    recipe = PipelineRecipe(name="m", head="xgboost", parameters={"objective": "multi:softprob", "n_estimators": 2})
+    assert rehearse_recipe(recipe) == 1
+    with pytest.raises(RecipeError, match="'m' cannot be fitted with its own parameters"):
+        rehearse_recipe(recipe, n_classes=2)

@@ -134,3 +134,8 @@ def test_columns_that_are_not_one_for_each_class_are_refused(logits):
         SoftmaxHead().fit(X[y != "sad"], y[y != "sad"])
     with pytest.raises(ValueError, match=r"got \['sad'\] as well"):
         SoftmaxHead(classes=["fear", "happy", "angry"]).fit(X, y)
+
+
+def test_columns_with_one_name_are_refused():
+    with pytest.raises(ValueError, match=r"expected a class once each; got \['a', 'a', 'b'\]"):
+        SoftmaxHead(classes=["a", "a", "b"]).fit([[1.0, 0, 0], [0, 0, 1.0]], ["a", "b"])

@@ -191,7 +191,7 @@ def test_figures_from_arrays_show_what_scikit_learn_computes(ax):
         (lambda ax: figures.accuracies_from_predictions(ax, [0, 1], {"a": [0]}), "rows of one length"),
         (lambda ax: figures.reliability_from_predictions(ax, TRUE, {"a": SURE}), "classes among"),
         (lambda ax: figures.reliability_from_predictions(ax, [0], {"a": SURE}), "a row for each of 1 images"),
-        (lambda ax: figures.selective_from_predictions(ax, [2] * 6, {"a": SURE}), "a column for each class"),
+        (lambda ax: figures.selective_from_predictions(ax, [2] * 6, {"a": SURE}), "positions of 2 classes; got 2 to 2"),
     ],
 )
 def test_arrays_that_do_not_belong_together_are_refused(ax, draw, message):
@@ -244,3 +244,43 @@ def test_a_name_that_begins_with_an_underscore_stands_in_the_legend(ax, draw):
 def test_a_figure_with_any_name_is_well_formed(ax, draw, name):
     draw(ax, name)
     assert ET.fromstring(figures.figure_svg(ax.figure)).tag.endswith("svg")
+
+
+def test_integers_as_classes_are_their_names():
+    y = np.repeat([1, 2, 3], 20)
+    sure = np.where(y[:, None] == [1, 2, 3, 4], 0.85, 0.05)
+    ax = figures.selective_from_predictions(figures.new_axes(), y, {"svm": sure}, np.array([1, 2, 3, 4]))
+    assert ax.lines[0].get_ydata()[-1] == 100
+    ax = figures.confusion_from_predictions(figures.new_axes(), [-1, 1], [-1, 1], [-1, 1])
+    assert [text.get_text() for text in ax.texts] == ["100", "0", "0", "100"]
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (
+            lambda ax: figures.confusion_from_predictions(ax, [-1, 1], [0, 1], ["a", "b"]),
+            "positions of 2 classes; got -1 to 1",
+        ),
+        (
+            lambda ax: figures.selective_from_predictions(ax, [0, -1], {"svm": np.eye(2)}),
+            "positions of 2 classes; got -1 to 0",
+        ),
+        (lambda ax: figures.confusion_from_predictions(ax, [0, 7], [0, 1], [0, 1]), "expected classes among"),
+        (
+            lambda ax: figures.accuracies_from_predictions(ax, [0, 1], {"svm": ["a", "b"]}),
+            "both be numbers or both be names",
+        ),
+        (lambda ax: figures.reliability_from_predictions(ax, [0, 1], {"svm": np.eye(2)}, ["a"]), "a column for each class"),
+    ],
+)
+def test_classes_that_do_not_go_together_are_refused(draw, words):
+    with pytest.raises(ValueError, match=words):
+        draw(figures.new_axes())
+
+
+def test_a_class_without_images_has_no_bar():
+    scores = [ClassScores("happy", 0.5, 0.5, 0.5, 8), ClassScores("sad", 0.0, 0.0, 0.0, 0)]
+    ax = figures.per_class_bars(figures.new_axes(), {"svm": scores})
+    assert [text.get_text() for text in ax.texts] == ["50", ""]
+    assert np.isnan(ax.patches[1].get_width())

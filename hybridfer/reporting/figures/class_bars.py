@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -83,7 +84,11 @@ def per_class_bars(
     if measure not in titles:
         raise ValueError(f"measure must be among {list(titles)}; got {measure!r}.")
     names = [one.name for one in next(iter(scores.values()), ())]
-    shares = {label: [100 * float(getattr(one, measure)) for one in classes] for label, classes in scores.items()}
+    # of a class without an image nothing was measured: it has no bar
+    shares = {
+        label: [100 * float(getattr(one, measure)) if one.support else math.nan for one in classes]
+        for label, classes in scores.items()
+    }
     _grouped_bars(ax, names, shares, "{:.0f}", reference)
     ax.set(xlabel=f"{titles[measure]} (%)", xlim=(0, 108))
     return ax
@@ -97,7 +102,9 @@ def _grouped_bars(
     places, colours = np.arange(len(names)), series_colours(groups, reference)
     for (label, numbers), offset in zip(groups.items(), offsets(len(groups), _THICKNESS), strict=True):
         bars = ax.barh(places + offset, numbers, thickness * 0.92, color=colours[label], label=as_label(label))
-        ax.bar_label(bars, labels=[text.format(n) for n in numbers], padding=2, fontsize=6.5, color=MUTED)
+        ax.bar_label(
+            bars, labels=["" if math.isnan(n) else text.format(n) for n in numbers], padding=2, fontsize=6.5, color=MUTED
+        )
     name_lines(ax, names)
     ax.margins(x=0.12)
     if len(groups) > 1:

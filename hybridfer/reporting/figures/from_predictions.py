@@ -1,12 +1,14 @@
 """Figures from plain arrays: true classes, predicted classes and probabilities, as any classifier gives them.
 
-True and predicted classes are positions in `classes`, or their names. Several classifiers are given as a mapping by their
+True and predicted classes are positions in `classes`, or their names; where `classes` holds integers, these are the names.
+Several classifiers are given as a mapping by their
 names, such as ``{"softmax": ..., "svm": ...}``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,7 +26,7 @@ from hybridfer.reporting.figures.confusion import confusion_matrix
 from hybridfer.reporting.figures.intervals import accuracy_intervals, subgroup_bars
 
 
-def confusion_from_predictions(ax: Axes, y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence[str]) -> Axes:
+def confusion_from_predictions(ax: Axes, y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence[Any]) -> Axes:
     """Draw the confusion matrix of one classifier, as `confusion_matrix` does.
 
     Parameters
@@ -32,7 +34,7 @@ def confusion_from_predictions(ax: Axes, y_true: ArrayLike, y_pred: ArrayLike, c
     ax : Axes
     y_true, y_pred : array-like of shape (n,)
         True and predicted classes.
-    classes : sequence of k str
+    classes : sequence of k str or int
         Their names.
 
     Raises
@@ -48,7 +50,7 @@ def confusion_from_predictions(ax: Axes, y_true: ArrayLike, y_pred: ArrayLike, c
     ['100', '0', '50', '50']
     """
     y, predicted = _positions(y_true, classes), _positions(y_pred, classes)
-    return confusion_matrix(ax, metrics.confusion_matrix(y, predicted, labels=range(len(classes))), classes)
+    return confusion_matrix(ax, metrics.confusion_matrix(y, predicted, labels=range(len(classes))), list(map(str, classes)))
 
 
 def accuracies_from_predictions(
@@ -84,7 +86,7 @@ def class_bars_from_predictions(
     ax: Axes,
     y_true: ArrayLike,
     y_pred: Mapping[str, ArrayLike],
-    classes: Sequence[str],
+    classes: Sequence[Any],
     measure: str = "f1",
     reference: str | None = None,
 ) -> Axes:
@@ -94,7 +96,7 @@ def class_bars_from_predictions(
     ----------
     ax, y_true, y_pred, reference
         As in `accuracies_from_predictions`.
-    classes : sequence of k str
+    classes : sequence of k str or int
         Names of the classes.
     measure : {"f1", "precision", "recall"}
         What to draw.
@@ -121,7 +123,7 @@ def reliability_from_predictions(
     ax: Axes,
     y_true: ArrayLike,
     probabilities: Mapping[str, ArrayLike],
-    classes: Sequence[str] = (),
+    classes: Sequence[Any] = (),
     reference: str | None = None,
 ) -> Axes:
     """Draw how often classifiers are right against how sure they are, as `reliability_diagram` does.
@@ -133,7 +135,7 @@ def reliability_from_predictions(
         True classes: columns of the probabilities, or names.
     probabilities : mapping of str to array-like of shape (n, k)
         For each classifier the probabilities of the classes, as ``predict_proba`` gives them.
-    classes : sequence of k str
+    classes : sequence of k str or int
         The names of the columns, as ``classes_`` gives them; needed where `y_true` holds names.
     reference : str, optional
         The classifier that the others are held against; it is orange.
@@ -159,7 +161,7 @@ def selective_from_predictions(
     ax: Axes,
     y_true: ArrayLike,
     probabilities: Mapping[str, ArrayLike],
-    classes: Sequence[str] = (),
+    classes: Sequence[Any] = (),
     reference: str | None = None,
 ) -> Axes:
     """Draw the accuracy of classifiers on the images that they are most sure of, as `selective_curve` does.
@@ -218,10 +220,13 @@ def subgroups_from_predictions(
     return subgroup_bars(ax, scores, reference)
 
 
-def _positions(y: ArrayLike, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Take names of classes for their positions."""
+def _positions(y: ArrayLike, classes: Sequence[Any], n_classes: int | None = None) -> NDArray[np.int64]:
+    """Take names of classes for their positions, and check positions that are given."""
     y = np.asarray(y)
-    if y.dtype.kind in "iu":
+    if y.dtype.kind in "iu" and np.asarray(classes).dtype.kind not in "iu":
+        k = len(classes) if n_classes is None else n_classes
+        if y.size and not 0 <= y.min() <= y.max() < k:
+            raise ValueError(f"expected positions of {k} classes; got {y.min()} to {y.max()}.")
         return y.astype(np.int64)
     places = {str(name): place for place, name in enumerate(classes)}
     unknown = sorted({str(name) for name in y.tolist()} - places.keys())
@@ -231,19 +236,22 @@ def _positions(y: ArrayLike, classes: Sequence[str]) -> NDArray[np.int64]:
 
 
 def _aligned(
-    y_true: ArrayLike, probabilities: ArrayLike, classes: Sequence[str]
+    y_true: ArrayLike, probabilities: ArrayLike, classes: Sequence[Any]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """True classes as columns of probabilities."""
-    y, shares = _positions(y_true, classes), np.asarray(probabilities, dtype=np.float64)
-    if shares.ndim != 2 or len(shares) != y.size or (y.size and y.max() >= shares.shape[1]):
+    shares = np.asarray(probabilities, dtype=np.float64)
+    if shares.ndim != 2 or len(shares) != np.size(y_true) or (len(classes) and len(classes) != shares.shape[1]):
         raise ValueError(
-            f"probabilities must have a row for each of {y.size} images and a column for each class; got {shares.shape}."
+            f"probabilities must have a row for each of {np.size(y_true)} images and a column for each class; got "
+            f"{shares.shape}."
         )
-    return y, shares
+    return _positions(y_true, classes, shares.shape[1]), shares
 
 
 def _same(y: NDArray, predicted: NDArray) -> NDArray[np.bool_]:
     """Which images were classified rightly."""
     if y.shape != predicted.shape or y.ndim != 1:
         raise ValueError(f"y_true and y_pred must be rows of one length; got shapes {y.shape} and {predicted.shape}.")
+    if (y.dtype.kind in "iufb") != (predicted.dtype.kind in "iufb"):
+        raise ValueError(f"y_true and y_pred must both be numbers or both be names; got {y.dtype} and {predicted.dtype}.")
     return np.asarray(y == predicted)
