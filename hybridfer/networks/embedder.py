@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -26,6 +27,8 @@ CROP = 44 / 48
 # 32 MiB the C library asks the kernel for fresh pages at every layer
 CPU_BATCH = 32
 CUDA_BATCH = 2048
+# of a folded module's features and the module's own, relative to the largest of a layer: float32 rounding stays far below
+TOLERANCE = 1e-4
 # pixels of the images that those are for; of larger ones fewer go into the same memory, and no fewer than these
 PIXELS = 48 * 48
 CPU_LEAST, CUDA_LEAST = 8, 128
@@ -99,7 +102,7 @@ class Embedder:
         )
         self._preprocessing = network.preprocessing
         self._paths = {layer: network.layers[layer] for layer in self.layers}
-        self._module = network.module if self.members else _laid_out(network.module, self._paths.values(), self.device)
+        self._module = network.module if self.members else _laid_out(network, self._paths, self.device)
 
     def embed(self, images: NDArray) -> dict[str, NDArray[np.float32]]:
         """Embed images of shape (n, h, w) or (n, h, w, c), uint8 or float in [0, 1].
@@ -150,10 +153,39 @@ class Embedder:
         return {layer: outputs[layer] for layer in self.layers}
 
 
-def _laid_out(module: nn.Module, paths: Iterable[str], device: torch.device) -> nn.Module:
-    """Copy a module to a device, as fast to run as it can be there."""
-    folded = fold_batchnorm(module, keep=paths).to(device)
-    return convert_conv2d_weight_memory_format(folded, torch.channels_last)
+def _laid_out(network: Network, paths: dict[str, str], device: torch.device) -> nn.Module:
+    """Copy a network's module to a device, as fast to run as it can be there."""
+    module = fold_batchnorm(network.module, keep=paths.values())
+    # only a module of one's own has no arguments: it may run the children of a Sequential by themselves
+    if not network.arguments and not _agree(network, module, paths):
+        module = copy.deepcopy(network.module).eval()
+    return convert_conv2d_weight_memory_format(module.to(device), torch.channels_last)
+
+
+def _agree(network: Network, folded: nn.Module, paths: dict[str, str]) -> bool:
+    """Find out on random images whether a folded module gives the layers that the network's own gives."""
+    if folded.state_dict().keys() == network.module.state_dict().keys():
+        # nothing was folded
+        return True
+    generator = torch.Generator().manual_seed(0)
+    batch = network.preprocessing(torch.rand(2, *network.preprocessing.image_size, generator=generator))
+    try:
+        own, found = (_probed(module, paths, batch) for module in (network.module, folded))
+        return own.keys() == found.keys() and all(_is_close(rows, found[layer]) for layer, rows in own.items())
+    except Exception:  # whatever a module of one's own raises, it raises again, and is told, where it is run
+        return False
+
+
+def _probed(module: nn.Module, paths: dict[str, str], batch: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Run a copy of a module on the CPU, as it may change itself."""
+    module = copy.deepcopy(module).cpu().eval()
+    with torch.inference_mode(), _captured(module, paths) as outputs:
+        module(batch)
+    return outputs
+
+
+def _is_close(rows: torch.Tensor, others: torch.Tensor) -> bool:
+    return rows.shape == others.shape and bool((rows - others).abs().max() <= TOLERANCE * rows.abs().max())
 
 
 def _views(batch: torch.Tensor, views: str) -> Iterator[torch.Tensor]:

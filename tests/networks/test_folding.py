@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -104,3 +105,43 @@ def test_a_convolution_that_is_itself_a_layer_keeps_its_own_output(seasoned, pix
     rows = Embedder(network, ["0", "1"], device="cpu").embed(pixels)
     torch.testing.assert_close(torch.from_numpy(rows["0"]), expected)
     torch.testing.assert_close(torch.from_numpy(rows["1"]), normed)
+
+
+class Unpacked(nn.Module):
+    """Runs the children of a Sequential by themselves, and needs what the first gives once more."""
+
+    def __init__(self, *stem: nn.Module) -> None:
+        super().__init__()
+        self.stem, self.dense = nn.Sequential(*stem), nn.Linear(4, 2)
+
+    def forward(self, batch):
+        conv, norm, activation = self.stem
+        maps = conv(batch)
+        return self.dense((activation(norm(maps)) + maps).mean(dim=(2, 3)))
+
+
+class Whole(Unpacked):
+    """Runs the Sequential as one."""
+
+    def forward(self, batch):
+        return self.dense(self.stem(batch).mean(dim=(2, 3)))
+
+
+class Fragile(Whole):
+    """Takes no fewer than three images."""
+
+    def forward(self, batch):
+        if len(batch) < 3:
+            raise AssertionError("too few")
+        return super().forward(batch)
+
+
+@pytest.mark.parametrize(("kind", "is_folded"), [(Unpacked, False), (Whole, True), (Fragile, False)])
+def test_a_module_of_ones_own_is_folded_only_where_that_changes_nothing(kind, is_folded, seasoned, pixels):
+    module = seasoned(kind(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU()))
+    with torch.no_grad():
+        expected = module(torch.from_numpy(pixels)[:, None] / 255)
+    network = own_network(module, ["dense"], preprocessing=Preprocessing((16, 16)))
+    embedder = Embedder(network, ["logits"], device="cpu")
+    np.testing.assert_allclose(embedder.embed(pixels)["logits"], expected, rtol=1e-4, atol=1e-5)
+    assert bool(norms(embedder._module)) != is_folded
