@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -38,8 +39,8 @@ class Embedder:
     """Runs a network over images, in batches, on one device.
 
     Built once for many batches: the module is copied to the device, its BatchNorms are folded into its convolutions and its
-    weights laid out channels-last. An ensemble is run by embedders of its members; with several views each member's layers
-    are averaged over them as for that member alone, and joined then.
+    weights laid out channels-last. Threads may share it: they take turns. An ensemble is run by embedders of its members;
+    with several views each member's layers are averaged over them as for that member alone, and joined then.
 
     Parameters
     ----------
@@ -103,6 +104,14 @@ class Embedder:
         self._preprocessing = network.preprocessing
         self._paths = {layer: network.layers[layer] for layer in self.layers}
         self._module = network.module if self.members else _laid_out(network, self._paths, self.device)
+        # hooks collect the layers, and would collect those of another thread's batch too
+        self._turn = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_turn"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _turn=threading.Lock())
 
     def embed(self, images: NDArray) -> dict[str, NDArray[np.float32]]:
         """Embed images of shape (n, h, w) or (n, h, w, c), uint8 or float in [0, 1].
@@ -122,11 +131,12 @@ class Embedder:
 
     def embed_batch(self, images: NDArray) -> dict[str, torch.Tensor]:
         """Embed one batch; the float32 results stay on the device."""
-        if self.members:
-            rows = join_rows([member.embed_batch(images) for member in self.members])
-        else:
-            rows = self._embed_views(images)
-        self.images_embedded += len(images)
+        with self._turn:
+            if self.members:
+                rows = join_rows([member.embed_batch(images) for member in self.members])
+            else:
+                rows = self._embed_views(images)
+            self.images_embedded += len(images)
         return rows
 
     def _embed_views(self, images: NDArray) -> dict[str, torch.Tensor]:

@@ -1,4 +1,9 @@
+import contextlib
+import copy
+import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, BrokenBarrierError
 
 import numpy as np
 import pytest
@@ -229,3 +234,41 @@ def test_of_a_module_that_returns_several_tensors_the_layer_is_named_and_the_way
     assert network.widths == {"embedding": 256, "logits": 3}
     without = own_network(Several(), {"embedding": "flat", "logits": "flat"}, preprocessing=SMALL)
     assert without.widths == {"embedding": 256, "logits": 256}
+
+
+class Meeting(nn.Module):
+    """Lets a pass begin when another one has begun, as far as passes run at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.last = nn.Flatten(), nn.Identity()
+
+    def forward(self, batch):
+        rows = self.flat(batch)
+        with contextlib.suppress(BrokenBarrierError):
+            MEETING.wait(timeout=0.2)
+        return self.last(rows)
+
+
+MEETING = Barrier(2)
+
+
+def test_threads_that_share_an_embedder_get_the_rows_of_their_own_images(pixels):
+    embedder = Embedder(own_network(Meeting(), ["flat", "last"], preprocessing=SMALL), ["flat", "last"], device="cpu")
+    mirrored = np.ascontiguousarray(pixels[:, :, ::-1])
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(embedder.embed, [pixels, mirrored]))
+    for images, rows in zip([pixels, mirrored], found, strict=True):
+        for layer in ("flat", "last"):
+            np.testing.assert_allclose(rows[layer], images.reshape(len(images), -1) / 255, rtol=1e-6)
+    assert embedder.images_embedded == 2 * len(pixels)
+
+
+def pickled(embedder: Embedder) -> Embedder:
+    return pickle.loads(pickle.dumps(embedder))  # noqa: S301
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
+def test_a_copy_of_an_embedder_gives_the_same_rows(copied, trained, pixels):
+    embedder = Embedder(trained(), ["embedding"], device="cpu")
+    np.testing.assert_array_equal(copied(embedder).embed(pixels)["embedding"], embedder.embed(pixels)["embedding"])
