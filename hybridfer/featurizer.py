@@ -48,6 +48,8 @@ from .training.fitted_images import CHECKS, images_as_fitted
 
 # attributes that hold a second and a third copy of the network: for outsiders, and laid out for this machine's device
 BUILT = ("network_", "embedder_")
+# what tells one state of a file from another
+State = tuple[str | int, ...]
 
 
 class CNNFeaturizer(TransformerMixin, BaseEstimator):
@@ -374,17 +376,18 @@ def _loaded(
     return _load(os.fspath(network), members, image_size, *map(_changed, members))
 
 
-def _changed(file: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Tell one state of a file from the next; None for a name that is no file."""
+def _changed(file: str | os.PathLike[str]) -> State | None:
+    """Tell one state of a file from the next, and one file from another; None for a name that is no file."""
     try:
         found = os.stat(file)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    # of two files in folders that are worked in by turns, relative path, size and time of writing may agree
+    return os.path.realpath(file), found.st_dev, found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size
 
 
 @lru_cache(maxsize=8)
-def _load(network: str, weights: str | tuple[str, ...], image_size: int | None, *changed: tuple[int, int] | None) -> Network:
+def _load(network: str, weights: str | tuple[str, ...], image_size: int | None, *changed: State | None) -> Network:
     loaded = load_network(network, weights=weights, preprocessing=sized_preprocessing(network, weights, image_size))
     if image_size is not None and loaded.preprocessing.image_size != (image_size, image_size):
         raise RecipeError(

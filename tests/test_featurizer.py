@@ -378,6 +378,31 @@ def test_a_wrong_parameter_is_told_in_fit(faces, changed, error, words):
         featurizer.fit(faces.images, faces.labels)
 
 
+def test_a_file_of_the_same_name_size_and_time_in_another_folder_is_another(faces, tmp_path, monkeypatch):
+    times = (1_000_000_000, 1_000_000_000)
+    for folder, weights in (("first", WEIGHTS), ("second", OTHER)):
+        path = tmp_path / folder / "a.safetensors"
+        path.parent.mkdir()
+        path.write_bytes((tmp_path / weights).read_bytes())
+        os.utime(path, ns=times)
+    rows = []
+    for folder in ("first", "second"):
+        monkeypatch.chdir(tmp_path / folder)
+        rows.append(CNNFeaturizer("tiny", weights="a.safetensors").fit_transform(faces.images))
+    expected = CNNFeaturizer("tiny", weights=tmp_path / OTHER).fit_transform(faces.images)
+    np.testing.assert_array_equal(rows[1], expected)
+    assert not np.array_equal(rows[0], rows[1])
+
+
+def test_a_file_that_is_replaced_by_one_of_its_size_and_time_is_another(faces):
+    rows = []
+    for weights in (WEIGHTS, OTHER):
+        Path("a.safetensors").write_bytes(Path(weights).read_bytes())
+        os.utime("a.safetensors", ns=(1_000_000_000, 1_000_000_000))
+        rows.append(CNNFeaturizer("tiny", weights="a.safetensors").fit_transform(faces.images))
+    assert not np.array_equal(*rows)
+
+
 def test_training_in_fit_needs_labels(faces):
     with pytest.raises(ValueError, match="requires y"):
         CNNFeaturizer("tiny", weights=None).fit(faces.images)
