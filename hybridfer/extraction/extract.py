@@ -161,7 +161,8 @@ def extract_features(
         batch_size=batch_size,
     )
     rows = row_source(network, embedder, asked, on_disk if store is None else on_loan)
-    path = Path(store) if store is not None else default_store_path(store_key(network, embedder), name, asked=asked)
+    given = None if store is None else Path(store).expanduser()
+    path = given or default_store_path(store_key(network, embedder), name, asked=asked)
     blocks = images.blocks()
     if not (path / NAME).exists():
         # a source that cannot be read leaves no empty store behind

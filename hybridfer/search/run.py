@@ -86,7 +86,7 @@ def run_search(
     check_space(space, len(dataset.classes))
     choose_device(device)
     deadline = None if timeout is None else time.monotonic() + 60 * timeout
-    with opened_study(Path(study), space, dataset) as opened:
+    with opened_study(Path(study).expanduser(), space, dataset) as opened:
         opened.study.pruner = build_pruner(pruner, space.training.max_epochs)
         before = read_result(opened, space, dataset)
         best = before.best.accuracy if before.best else None

@@ -28,7 +28,7 @@ class ReadableStore:
     """The reading half of `FeatureStore`, which needs neither a lock nor the right to write."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
         self._manifest = read_manifest(self.path)
         self._index = RowIndex.empty()
         self._listings: dict[str, Listing] = {}

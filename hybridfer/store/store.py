@@ -103,7 +103,7 @@ class FeatureStore(ReadableStore):
             If there is a store of other features, with a sentence for each field that differs, or a folder of
             other things.
         """
-        folder, wanted = Path(path), Manifest.of(key, widths, riding or {})
+        folder, wanted = Path(path).expanduser(), Manifest.of(key, widths, riding or {})
         if not (folder / NAME).exists():
             lay_out(folder, wanted)
         if differing := read_manifest(folder).difference(wanted):

@@ -68,7 +68,7 @@ def verify_store(path: str | os.PathLike[str], *, quarantine: bool = False) -> V
     ...     verify_store(folder).ok
     True
     """
-    store = Path(path)
+    store = Path(path).expanduser()
     manifest, problems = _checked_manifest(store)
     shards = list(_checked_shards(store, manifest))
     conflicts = dict(_conflicts(shards))

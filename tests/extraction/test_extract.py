@@ -16,6 +16,7 @@ from hybridfer.extraction import default_store_path, layer_widths, store_key
 from hybridfer.extraction import extract as extract_module
 from hybridfer.networks import Embedder, Preprocessing, load_network, save_network
 from hybridfer.recipes import FeatureRecipe
+from hybridfer.store import verify_store
 
 # Runs in a process of its own, which kills itself in the middle: of a forward pass, or of sealing a lot.
 KILLED = """
@@ -332,3 +333,13 @@ def test_weights_files_of_backbones_bring_their_size_whatever_the_recipe_says(ti
     path = save_network(load_network("timm:test_resnet", weights=None, preprocessing=sides), tmp_path / "a.safetensors")
     recipe = FeatureRecipe(name="any", network="timm:test_resnet", image_size=96)
     assert extract_module.network_of(recipe, path).preprocessing.image_size == (64, 64)
+
+
+def test_a_store_may_lie_in_the_users_own_folder(faces, weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    monkeypatch.chdir(tmp_path)
+    extraction = extract_features(faces, load_network(weights), store="~/faces.store", progress=False)
+    assert extraction.store.path == tmp_path / "user" / "faces.store"
+    assert FeatureStore("~/faces.store").path == extraction.store.path
+    assert verify_store("~/faces.store").ok
+    assert not (tmp_path / "~").exists()
