@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,6 +94,17 @@ def check_writable(folder: Path, way_out: str = "Choose another folder.") -> Non
     except OSError as error:
         reason = "" if nearest == folder else f", as {nearest} is no folder that may be written in"
         raise HybridferError(f"{folder} cannot be written{reason} ({error.strerror}). {way_out}") from error
+
+
+def check_apart(written: Mapping[str, Path | None], read: Mapping[str, str | Path | None]) -> None:
+    """Find out before any work whether files that are written, by their options, are apart, and none is what is read."""
+    given = {option: path for option, path in written.items() if path is not None}
+    for (option, path), (other, second) in combinations(given.items(), 2):
+        if os.path.realpath(path) == os.path.realpath(second):
+            raise click.UsageError(f"{option} and {other} name one file, {path}; give each a file of its own.")
+    for (option, path), (other, source) in product(given.items(), read.items()):
+        if source is not None and path.exists() and os.path.exists(source) and path.samefile(source):
+            raise click.UsageError(f"{option} {path} is what is read, as {other}; write to a file of another name.")
 
 
 def check_home() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import HybridferError, require
-from .options import SEED, check_writable, dataset_options, reading
+from .options import SEED, check_apart, check_writable, dataset_options, reading
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -93,6 +93,8 @@ def search(
     from ..evaluation.splits import trained_and_watched
     from ..search import best_recipe, check_replaceable, check_space, load_space, render_trials, run_search, write_best
 
+    written = {"--best": best, "--study": file, "--out": None if out is None else out / RESULT}
+    check_apart(written, {"DATA": data, "--space": named, "--index": options["index"]})
     if best is not None:
         check_replaceable(best)
     for folder in (path for path in (out, best and best.parent, file and file.parent) if path is not None):

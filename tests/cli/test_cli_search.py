@@ -129,3 +129,22 @@ def test_a_terminal_gets_a_bar_over_the_trials(space, on_terminal):
     assert "1/2 trials" in text
     assert "trial 1, epoch 1/1, " in text
     assert "1 of 2: trial" not in text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--study", "a.toml", "--best", "./a.toml"],
+        ["--study", "out/study.json", "--out", "out"],
+        ["--best", "space.toml"],
+        ["--best", "images.csv"],
+        ["--study", "images.csv"],
+    ],
+)
+def test_files_that_are_read_or_written_are_apart(run, space, workplace, options):
+    (workplace / "images.csv").write_text("kept as it is")
+    before = {path: path.read_bytes() for path in workplace.iterdir()}
+    result = run("search", "images.csv", "--space", space, *options)
+    assert result.exit_code == 2
+    assert "another name" in result.output or "of its own" in result.output
+    assert {path: path.read_bytes() for path in workplace.iterdir()} == before
