@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .completion import complete_feature, complete_network
-from .options import SEED, check_writable, dataset_options, device_options, json_option, reading
+from .options import SEED, check_apart, check_writable, dataset_options, device_options, json_option, reading
 
 if TYPE_CHECKING:
     from ..networks import Network
@@ -83,6 +83,7 @@ def train(
 
     if (network is None) == (features is None):
         raise click.UsageError("Give either --network NAME or --features RECIPE.")
+    check_apart({"--output": output}, {"DATA": data, "--index": options["index"], "-f": features, "--start": start})
     if output.exists() and not overwrite:
         raise WeightsError(f"{output} exists already. Choose another name, or replace it with --overwrite.")
     checkpoint = output.with_name(f"{output.name}.checkpoint")
@@ -102,6 +103,10 @@ def train(
         precision=precision,
         random_state=seed,
     )
+    for role in ("start", "teacher"):
+        named = getattr(recipe.training, role)
+        for path in named if isinstance(named, tuple) else (named,):
+            check_apart({"--output": output}, {role: path})
     if start is not None:
         recipe = _without_pretrained(recipe)
     # what cannot be trained is told before the images are read

@@ -78,3 +78,17 @@ def test_what_cannot_be_trained_is_told_before_images_are_read(run, started, opt
     assert result.exit_code == 1, result.output
     assert words in result.stderr
     assert "nowhere.zip" not in result.stderr
+
+
+@pytest.mark.parametrize("read", ["DATA", "--index", "-f", "--start", "teacher"])
+def test_no_weights_are_written_over_what_is_read(run, workplace, weights, read):
+    out = workplace / "out.safetensors"
+    out.write_bytes(weights.read_bytes())
+    (workplace / "link").symlink_to(out)
+    (workplace / "taught.toml").write_text('network = "tiny"\n[training]\nteacher = "link"\n')
+    options = {"DATA": [], "-f": [], "teacher": ["-f", "taught.toml"]}.get(read, [read, "link"])
+    options += ["-f", "link"] if read == "-f" else [] if read == "teacher" else ["--network", "tiny"]
+    result = run("train", "link" if read == "DATA" else "faces:60", *options, "-o", out.name, "--overwrite")
+    assert result.exit_code == 2
+    assert f"is what is read, as {read};" in result.output
+    assert out.read_bytes() == weights.read_bytes()
