@@ -34,6 +34,8 @@ PATIENCE_S = 120
 # a running trial says so this often; one that has not for so long was killed
 HEARTBEAT_S, SILENCE_S = 10, 60
 _TOLD = 3
+# the table that Optuna makes first
+_OPTUNAS = "studies"
 
 
 class StudyError(HybridferError, ValueError):
@@ -156,17 +158,20 @@ def opened_study(path: Path, space: SearchSpace, dataset: Dataset) -> Iterator[O
 
 
 def _check_file(path: Path) -> None:
-    """Leave a file alone that is anything but an SQLite database."""
+    """Leave a file alone that is anything but an SQLite database, of Optuna's tables or empty."""
     if not path.exists():
         return
     try:
         connection = sqlite3.connect(path, timeout=PATIENCE_S)
         try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         finally:
             connection.close()
     except sqlite3.DatabaseError as error:
         raise StudyError(f"{path} is no study file ({error}). Choose another --study.") from error
+    if tables and _OPTUNAS not in tables:
+        found = ", ".join(sorted(tables)[:_TOLD])
+        raise StudyError(f"{path} is no study file, but a database of {found}. Choose another --study.")
 
 
 def _storage(path: Path) -> RDBStorage:

@@ -1,6 +1,8 @@
 """What a study is known by: when a search goes on with one, and when it is that of another search."""
 
+import contextlib
 import json
+import sqlite3
 
 import pytest
 
@@ -65,3 +67,19 @@ def test_weights_to_draw_are_known_by_what_they_hold_too(faces, field, tmp_path,
         opened_study(study, space, faces),
     ):
         pass
+
+
+def test_a_database_of_something_else_is_left_alone(faces, study):
+    with contextlib.closing(sqlite3.connect(study)) as connection:
+        connection.execute("CREATE TABLE photographs (name TEXT)")
+    before = study.read_bytes()
+    told = r"no study file, but a database of photographs\. Choose another --study"
+    with pytest.raises(StudyError, match=told), opened_study(study, space_of(), faces):
+        pass
+    assert study.read_bytes() == before
+
+
+def test_an_empty_file_becomes_a_study(faces, study):
+    study.touch()
+    with opened_study(study, space_of(), faces) as opened:
+        assert not opened.study.trials
