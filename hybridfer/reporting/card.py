@@ -209,7 +209,7 @@ def _input(preprocessing: Preprocessing) -> str:
 def _how_to_measure(network: Network, weights: str | os.PathLike[str]) -> str:
     """Say that nothing was measured, and which commands do it."""
     recipe = network.name if network.name in list_recipes("feature") else "RECIPE"
-    named = shlex.quote(str(weights))
+    named = shlex.quote(phrases.printable(str(weights)))
     commands = (
         f"hybridfer benchmark DATA -f {recipe} --weights {named} --out runs/measured\n"
         f"hybridfer card {named} --report runs/measured"

@@ -141,5 +141,12 @@ def _key(key: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """Write a value: TOML's are those of JSON here, but for a character that JSON leaves as it is."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """Write a value: TOML's are those of JSON here, but for characters that JSON leaves as they are."""
+    return "".join(map(_spelt, json.dumps(value, ensure_ascii=False)))
+
+
+def _spelt(letter: str) -> str:
+    """Spell out what is no letter, as a terminal may obey it."""
+    if letter.isprintable():
+        return letter
+    return f"\\u{ord(letter):04x}" if ord(letter) < 1 << 16 else f"\\U{ord(letter):08x}"

@@ -477,6 +477,23 @@ def test_notes_end_the_card_as_they_are(saved):
     assert model_card(path, notes="\n") == model_card(path)
 
 
+def test_nothing_in_a_file_says_anything_to_a_terminal(saved, tmp_path):
+    said = "\x1b]0;x\x07\x9b1m\u202e"
+    training = {"teacher": {"network": f"a{said}", "digest": said}, "class_weight": {said: 2.0}, "optimizer": "sgd"}
+    network = replace(load_network("tiny", weights=None), classes=tuple(f"{name}{said}" for name in "abcdefg"))
+    path = save_network(replace(network, training=training), tmp_path / f"named{said}.safetensors")
+    lines = model_card(path).splitlines()
+    assert [line for line in lines if not line.isprintable()] == []
+
+
+def test_a_name_that_says_something_to_a_terminal_comes_back_from_the_recipe(tmp_path):
+    name = "a\x1b\x9b\u202e\U000e0001é"
+    network = replace(load_network("tiny", weights=None, classes=[name, "b"]), training={"class_weight": {name: 2.0}})
+    text = recipe_text(network)
+    assert text.replace("\n", "").isprintable()
+    assert tomllib.loads(text)["training"]["class_weight"] == {name: 2.0}
+
+
 def test_weights_that_there_are_not_are_refused(tmp_path):
     with pytest.raises(WeightsError, match="no weights of that name in the wheel; did you mean 'compact'"):
         model_card("compakt")
