@@ -38,11 +38,11 @@ def image_digests(images: NDArray) -> NDArray[np.bytes_]:
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
     seed = xxhash.xxh64_intdigest(f"{images.shape[1:]} {images.dtype.str}".encode())
-    rows = np.ascontiguousarray(images)
-    digests = np.empty(len(rows), dtype=DIGEST)
-    # in blocks, as a list of a million bytes objects takes several times the memory of the digests
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
+    digests = np.empty(len(images), dtype=DIGEST)
+    # in blocks, as a list of a million bytes objects takes several times the memory of the digests, and what does not lie
+    # contiguously is copied
+    for start in range(0, len(images), BLOCK):
+        block = np.ascontiguousarray(images[start : start + BLOCK])
         raw = b"".join([xxhash.xxh3_128_digest(row.data, seed=seed) for row in block])
         digests[start : start + BLOCK] = np.frombuffer(raw, dtype=DIGEST)
     return digests

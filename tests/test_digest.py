@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,15 @@ def test_a_subset_has_the_digests_of_its_images():
 
 def test_no_images_have_no_digests():
     assert image_digests(IMAGES[:0]).shape == (0,)
+
+
+def test_images_that_lie_apart_are_not_copied_all_at_once():
+    images = np.zeros((60_000, 2, 16, 16), dtype=np.uint8)[:, 0]
+    images[:, 0, 0] = np.arange(60_000) % 251
+    tracemalloc.start()
+    try:
+        digests = image_digests(images)
+        assert tracemalloc.get_traced_memory()[1] < images.nbytes / 2
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(digests, image_digests(images.copy()))
