@@ -34,6 +34,25 @@ class MissingExtraError(HybridferError, ImportError):
     """An optional package is needed; the message names the extra that installs it."""
 
 
+# torch tells of the CPU's memory in words alone; its own error goes by its name, as torch is not imported for it
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error tells of too little memory, of the CPU or of a GPU.
+
+    Examples
+    --------
+    >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
+    True
+    >>> is_out_of_memory(RuntimeError("a kernel is missing"))
+    False
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)
+
+
 def require(module: str, *, extra: str) -> ModuleType:
     """Import an optional package at its first use.
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..errors import HybridferError
+from ..errors import HybridferError, is_out_of_memory
 from ..phrases import printable
 from ..suggestion import nearest
 
@@ -32,8 +32,6 @@ COMMANDS = {
     "train": "Train a CNN on DATA.",
 }
 
-# torch's errors, by name: torch is not imported for them
-OUT_OF_MEMORY = ("OutOfMemoryError",)
 NO_MEMORY = {
     "audit": "Try a smaller --image-size.",
     "benchmark": "Try fewer --jobs, a smaller --image-size, or a feature recipe whose training has a smaller batch_size.",
@@ -92,10 +90,12 @@ class LazyGroup(click.Group):
                 raise
             _fail(ctx, f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
         except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and type(error).__name__ not in OUT_OF_MEMORY:
+            if not is_out_of_memory(error):
                 raise
             hint = NO_MEMORY.get(ctx.invoked_subcommand or "", "")
-            _fail(ctx, f"There is not enough memory ({str(error).partition('. ')[0]}). {hint}".rstrip())
+            # before it, torch says where in its own code the CPU's memory ended
+            told = str(error).rpartition("DefaultCPUAllocator: ")[2].partition(". ")[0]
+            _fail(ctx, f"There is not enough memory ({told}). {hint}".rstrip())
         return None
 
 

@@ -11,7 +11,7 @@ import torch
 from skorch.callbacks import Callback
 
 from ..datasets import Dataset
-from ..errors import RecipeError, require
+from ..errors import RecipeError, is_out_of_memory, require
 from ..training import train_network
 from .claims import FAILURE, INTERRUPTED
 from .progress import SearchBar
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 DRAWN, PARAMETERS, SECONDS = "drawn", "parameters", "seconds"
-# torch tells of the CPU's memory in words alone
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 class TrialFailedError(Exception):
@@ -129,8 +127,7 @@ def failure_in_words(error: Exception) -> str | None:
     """
     if isinstance(error, RecipeError):
         return str(error)
-    told = str(error).lower()
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in told for words in _NO_MEMORY):
+    if is_out_of_memory(error):
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
         return "out of memory"

@@ -118,6 +118,13 @@ def test_misuse_ends_with_2_and_a_hint(run, arguments):
         (PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
         (OSError("Unable to synchronously open file"), "Unable to synchronously open file"),
         (MemoryError("Unable to allocate 9 TiB"), "not enough memory"),
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+                "allocate 9000 bytes. Error code 12 (Cannot allocate memory)"
+            ),
+            "There is not enough memory (can't allocate memory: you tried to allocate 9000 bytes). Try ",
+        ),
     ],
 )
 def test_what_the_machine_refuses_is_told_in_a_sentence(run, monkeypatch, error, words):
