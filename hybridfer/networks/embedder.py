@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from ..errors import RecipeError
 from .device import autocast, choose_device, choose_precision
 from .ensemble import join_rows
-from .folding import fold_batchnorm
+from .folding import copy_module, fold_batchnorm
 from .network import Network
 
 VIEWS = ("single", "flip", "ten-crop")
@@ -168,7 +167,7 @@ def _laid_out(network: Network, paths: dict[str, str], device: torch.device) -> 
     module = fold_batchnorm(network.module, keep=paths.values())
     # only a module of one's own has no arguments: it may run the children of a Sequential by themselves
     if not network.arguments and not _agree(network, module, paths):
-        module = copy.deepcopy(network.module).eval()
+        module = copy_module(network.module).eval()
     return convert_conv2d_weight_memory_format(module.to(device), torch.channels_last)
 
 
@@ -188,7 +187,7 @@ def _agree(network: Network, folded: nn.Module, paths: dict[str, str]) -> bool:
 
 def _probed(module: nn.Module, paths: dict[str, str], batch: torch.Tensor) -> dict[str, torch.Tensor]:
     """Run a copy of a module on the CPU, as it may change itself."""
-    module = copy.deepcopy(module).cpu().eval()
+    module = copy_module(module).cpu().eval()
     with torch.inference_mode(), _captured(module, paths) as outputs:
         module(batch)
     return outputs

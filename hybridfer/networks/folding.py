@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
@@ -30,13 +32,20 @@ def fold_batchnorm(module: nn.Module, keep: Iterable[str] = ()) -> nn.Module:
     torch.nn.Module
         In evaluation mode.
     """
-    folded = copy.deepcopy(module).eval()
+    folded = copy_module(module).eval()
     kept = {folded.get_submodule(path) for path in keep}
     for part in folded.modules():
         for before, after in _consecutive(part):
             if getattr(part, before) not in kept:
                 _fold_pair(part, before, after)
     return folded
+
+
+def copy_module(module: nn.Module) -> nn.Module:
+    """Copy a module; also one that holds tensors computed of its parameters, as of weight_norm, as torch does not."""
+    held = [value for part in module.modules() for value in vars(part).values() if isinstance(value, torch.Tensor)]
+    copied: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in held if not tensor.is_leaf}
+    return copy.deepcopy(module, copied)
 
 
 def _consecutive(part: nn.Module) -> list[tuple[str, str]]:

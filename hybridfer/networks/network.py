@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,10 +74,8 @@ class Network:
     def digest(self) -> str:
         """Sha256 of the canonical weights: every tensor's name, dtype, shape and bytes, in the order of the names."""
         sha = hashlib.sha256()
-        for name, tensor in sorted(self.module.state_dict().items()):
-            values = tensor.detach().cpu().contiguous()
-            sha.update(json.dumps([name, str(values.dtype), list(values.shape)]).encode())
-            sha.update(values.view(-1).view(torch.uint8).numpy().tobytes())
+        for name, value in sorted(self.module.state_dict().items()):
+            _hash(sha, name, value)
         return sha.hexdigest()
 
     @property
@@ -145,6 +144,30 @@ class Network:
             probe = np.repeat(probe[..., None], 3, axis=-1)
         rows = Embedder(self, tuple(self.layers), device="cpu", precision="fp32").embed(probe)
         return {layer: features.shape[1] for layer, features in rows.items()}
+
+
+def _hash(sha: Any, name: str, value: Any) -> None:
+    """Take up a tensor, or what else a module keeps beside its tensors by `get_extra_state`."""
+    if isinstance(value, torch.Tensor):
+        values = value.detach().cpu().contiguous()
+        sha.update(json.dumps([name, str(values.dtype), list(values.shape)]).encode())
+        sha.update(values.view(-1).view(torch.uint8).numpy().tobytes())
+        return
+    sha.update(json.dumps([name, type(value).__qualname__]).encode())
+    if isinstance(value, Mapping):
+        for key, part in sorted(value.items(), key=repr):
+            _hash(sha, f"{name}.{key!r}", part)
+    elif isinstance(value, list | tuple):
+        for place, part in enumerate(value):
+            _hash(sha, f"{name}.{place}", part)
+    else:
+        try:
+            sha.update(pickle.dumps(value, protocol=4))
+        except Exception as error:  # whatever a class of one's own raises
+            raise RecipeError(
+                f"{name} must be tensors, numbers, texts, or what else can be pickled; {type(value).__name__} cannot "
+                f"({error}). Let get_extra_state of the module give such."
+            ) from error
 
 
 def _shapes_in(recorded: Any) -> tuple[tuple[int, ...], ...]:
@@ -275,8 +298,10 @@ def own_network(
     Raises
     ------
     RecipeError
-        If no layer is given, or one is no submodule.
+        If no layer is given, or one is no submodule; or if the module is one of TorchScript, or has not got all of its
+        parameters yet.
     """
+    _check_usable(module)
     named = dict(layers) if isinstance(layers, Mapping) else {path: path for path in layers}
     known = dict(module.named_modules())
     unknown = [path for path in named.values() if path not in known]
@@ -291,3 +316,18 @@ def own_network(
     return Network(
         name or type(module).__name__, module.eval(), named, preprocessing or Preprocessing(), classes=tuple(classes)
     )
+
+
+def _check_usable(module: nn.Module) -> None:
+    """Refuse modules that cannot be copied, or whose layers cannot be looked into."""
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise RecipeError(
+            f"{type(module).__name__} must be a module of Python, as layers of TorchScript cannot be looked into. Give the "
+            "module that it was made of, with its weights by load_state_dict(scripted.state_dict())."
+        )
+    values = (*module.parameters(), *module.buffers())
+    if any(map(nn.parameter.is_lazy, values)):
+        raise RecipeError(
+            f"{type(module).__name__} must know the shapes of its parameters; it has lazy ones. Run it once before: "
+            "module(torch.zeros(1, channels, height, width))."
+        )

@@ -231,7 +231,10 @@ def check_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path
         raise WeightsError(f"{path} does not fit {type(module).__name__}: {len(differing)} tensors differ ({details}).")
 
 
-def _described_tensor(tensor: torch.Tensor) -> str:
+def _described_tensor(tensor: object) -> str:
+    if not isinstance(tensor, torch.Tensor):
+        # what a module of one's own keeps beside its tensors
+        return f"a {type(tensor).__name__}"
     return f"{'float' if tensor.is_floating_point() else tensor.dtype} {tuple(tensor.shape)}"
 
 

@@ -1,4 +1,5 @@
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -232,3 +233,63 @@ def test_an_ensemble_is_saved_as_its_members():
     with pytest.raises(RecipeError, match=r"save each of network\.members"):
         save_network(pair, "ensemble.safetensors")
     assert not Path("ensemble.safetensors").exists()
+
+
+def test_a_module_whose_weights_are_computed_of_others_gives_its_rows(pixels):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(256, 4), nn.ReLU())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nn.utils.weight_norm(module[1])
+    network = load_network(module, layers=["2"], preprocessing=Preprocessing((16, 16)))
+    rows = Embedder(network, ["2"], device="cpu").embed(pixels)["2"]
+    with torch.no_grad():
+        expected = module(torch.from_numpy(pixels)[:, None] / 255)
+    np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-5)
+
+
+class Remembering(nn.Sequential):
+    """Keeps something beside its tensors."""
+
+    def __init__(self, state) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(2304, 3))
+        nn.init.zeros_(self[1].weight)
+        nn.init.zeros_(self[1].bias)
+        self.state = state
+
+    def get_extra_state(self):
+        return self.state
+
+    def set_extra_state(self, state):
+        self.state = state
+
+
+def test_what_a_module_keeps_beside_its_tensors_is_part_of_its_digest():
+    states = [None, {"scale": 2.0}, {"scale": 3.0}, {"scale": torch.ones(2)}, {"scale": torch.zeros(2)}, [1, "a"], {}]
+    digests = [load_network(Remembering(state), layers=["1"]).digest for state in states]
+    assert len(set(digests)) == len(states)
+    assert digests == [load_network(Remembering(state), layers=["1"]).digest for state in states]
+    turned = [load_network(Remembering(state), layers=["1"]).digest for state in ({"a": 1, "b": 2}, {"b": 2, "a": 1})]
+    assert turned[0] == turned[1]
+    with pytest.raises(RecipeError, match=r"_extra_state.* must be .* can be pickled"):
+        _ = load_network(Remembering(lambda: None), layers=["1"]).digest
+
+
+def test_weights_that_lack_what_a_module_keeps_beside_its_tensors_do_not_fit(tmp_path):
+    state = nn.Sequential(nn.Flatten(), nn.Linear(2304, 3)).state_dict()
+    torch.save(state, tmp_path / "state.pt")
+    with pytest.raises(WeightsError, match=r"1 tensors differ .*expected a dict, got None"):
+        load_network(Remembering({}), layers=["1"], weights=tmp_path / "state.pt")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nn.Sequential(nn.Flatten(), nn.LazyLinear(3)), "lazy ones. Run it once before"),
+        (lambda: torch.jit.trace(own_module().eval(), torch.zeros(1, 1, 16, 16)), "TorchScript"),
+        (lambda: nn.Sequential(nn.Flatten(), torch.jit.script(nn.Linear(2304, 3))), "TorchScript"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_modules_that_cannot_be_looked_into_are_refused(make, words):
+    with pytest.raises(RecipeError, match=words):
+        load_network(make(), layers=["1"])
