@@ -403,6 +403,13 @@ def test_a_file_that_is_replaced_by_one_of_its_size_and_time_is_another(faces):
     assert not np.array_equal(*rows)
 
 
+def test_fitted_on_flattened_rows_it_takes_a_list_of_images(faces):
+    featurizer = CNNFeaturizer("tiny", weights=WEIGHTS)
+    expected = featurizer.fit(faces.images.reshape(len(faces), -1)).transform(faces.images)
+    np.testing.assert_array_equal(featurizer.transform(list(faces.images)), expected)
+    np.testing.assert_array_equal(featurizer.transform(faces.images.reshape(len(faces), -1).tolist()), expected)
+
+
 def test_training_in_fit_needs_labels(faces):
     with pytest.raises(ValueError, match="requires y"):
         CNNFeaturizer("tiny", weights=None).fit(faces.images)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
@@ -31,7 +32,8 @@ def images_as_fitted(estimator: FittedOnImages, X: NDArray, image_shape: tuple[i
     """
     refuse_no_images(X)
     # rows that are unlike those of fit are told in scikit-learn's words
-    rows_again = estimator._of_rows and getattr(X, "ndim", 2) <= 2
+    n_axes = 1 + np.ndim(X[0]) if isinstance(X, list | tuple) and X else getattr(X, "ndim", 2)
+    rows_again = estimator._of_rows and n_axes <= 2
     X = validate_data(estimator, X, reset=False, ensure_2d=rows_again, **CHECKS)
     assert_all_finite(X, input_name="X")
     if not rows_again:
