@@ -109,9 +109,9 @@ def default_store_path(key: StoreKey, name: str, root: Path | None = None, asked
         A folder, which need not be there. A store of another name whose key.json is damaged is passed over, with a warning.
     """
     shelf = root or home() / "stores"
-    # a network of a user's own may be called anything
-    plain = re.sub(r"[/:\\]", "-", name)
     ending = f"-{key.digest[:12]}.store"
+    # a network of a user's own may be called anything, and files have 255 bytes for their names
+    plain = re.sub(r"[/:\\\0]", "-", name).encode(errors="replace")[: 255 - len(ending)].decode(errors="ignore")
     own = shelf / f"{plain}{ending}"
     found = sorted(path.parent for path in shelf.glob(f"*{ending}/{NAME}"))
     if own in found:

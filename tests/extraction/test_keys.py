@@ -54,3 +54,10 @@ def test_a_store_of_another_name_whose_key_does_not_read_is_passed_over_with_a_w
     assert default_store_path(KEY, "third", tmp_path, asked) == tmp_path / f"third-{KEY.digest[:12]}.store"
     # under its own name it is for its user to mend
     assert default_store_path(KEY, "first", tmp_path, asked) == broken
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "é" * 200, "x\0y", "x\ud800"])
+def test_a_store_may_be_called_after_a_network_of_any_name(tmp_path, name):
+    stored = made(default_store_path(KEY, name, tmp_path))
+    assert stored.parent == tmp_path
+    assert default_store_path(KEY, name, tmp_path) == stored
