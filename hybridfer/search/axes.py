@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
@@ -42,6 +43,8 @@ class Range(RecipeTable):
 
     @model_validator(mode="after")
     def _can_be_walked(self) -> Range:
+        if any(abs(number) > sys.float_info.max for number in (self.low, self.high, self.step or 0)):
+            raise ValueError(f"low, high and step: expected numbers up to {sys.float_info.max:.2g}")
         if self.low > self.high:
             raise ValueError(f"low is above high: {self.low} and {self.high}")
         if self.log and (self.step is not None or self.low <= 0):
@@ -49,10 +52,16 @@ class Range(RecipeTable):
         if self.step is not None:
             if self.step <= 0:
                 raise ValueError(f"step: expected a number above 0, got {self.step}")
-            steps = (self.high - self.low) / self.step
-            if not math.isclose(steps, round(steps), rel_tol=0, abs_tol=1e-6):
+            steps = self._steps(self.step)
+            if not math.isfinite(steps) or not math.isclose(steps, round(steps), rel_tol=0, abs_tol=1e-6):
                 raise ValueError(f"steps of {self.step} do not lead from {self.low} to {self.high}")
         return self
+
+    def _steps(self, step: Number) -> float:
+        try:
+            return (self.high - self.low) / step
+        except OverflowError:
+            return math.inf
 
     @property
     def ends(self) -> tuple[Number, Number]:

@@ -21,6 +21,10 @@ def drawn(axis, values):
         {"low": 0.1, "high": 1.0, "step": 0.1, "log": True},
         {"low": float("nan"), "high": 1.0},
         {"low": "1", "high": 2},
+        {"low": 1e-300, "high": 1e300, "step": 1e-320},
+        {"low": -(10**308), "high": 10**308, "step": 1},
+        {"low": 0.5, "high": 10**400},
+        {"low": 1, "high": 10**400, "step": 3},
     ],
 )
 def test_a_range_that_cannot_be_walked_is_refused(table):

@@ -199,3 +199,10 @@ def test_weights_that_no_training_may_begin_with_are_told_before_any_training(tm
 def test_what_is_drawn_may_contradict_itself_in_some_trials():
     drawn = {"training": {"momentum": {"low": 0.0, "high": 0.9}, "optimizer": {"choices": ["sgd", "adam"]}}}
     check_space(SearchSpace(network="tiny", image_size=16, space=drawn))
+
+
+def test_networks_of_sizes_that_torch_cannot_count_are_told_before_any_training(small):
+    axes = {"network_arguments": {"dense": {"low": 8, "high": 99999999999999999999}}}
+    space = SearchSpace(image_size=16, space=axes)
+    with pytest.raises(RecipeError, match=r"conv_stack cannot be built of .*99999999999999999999.*Draw smaller numbers"):
+        check_space(space)
