@@ -24,7 +24,7 @@ log = logging.getLogger("hybridfer")
 def _batch_size(_context: click.Context, _parameter: click.Parameter, value: str) -> int | Literal["auto"]:
     if value == "auto":
         return "auto"
-    if value.isdigit() and int(value) > 0:
+    if value.isdecimal() and int(value) > 0:
         return int(value)
     raise click.BadParameter(f"expected 'auto' or a positive number; got {value!r}.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
@@ -85,6 +85,11 @@ def load_network(
     >>> network.widths
     {'1': 16, '2': 16, 'embedding': 16, 'logits': 7}
     """
+    if not isinstance(network, str | os.PathLike | nn.Module):
+        raise RecipeError(
+            f"network must be a name, the path of a weights file, or a torch.nn.Module; got a {type(network).__name__}. "
+            "hybridfer.list_networks() gives the names."
+        )
     given = {"layers": layers, "preprocessing": preprocessing, "name": name, "classes": tuple(classes)}
     if network == ENSEMBLE:
         _refuse_idle(given, f"an {ENSEMBLE}, whose members bring their own")
@@ -163,7 +168,13 @@ def _members(weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] 
         return builtin_weights()
     if weights is None or isinstance(weights, str | os.PathLike):
         raise RecipeError(f"an {ENSEMBLE} takes a sequence of weights, one of each member; got {weights!r}.")
-    return weights
+    members = list(weights) if isinstance(weights, Iterable) else [weights]
+    for member in members:
+        if not isinstance(member, str | os.PathLike):
+            raise RecipeError(
+                f"each member of an {ENSEMBLE} is the name of weights in the wheel, or a weights file; got {member!r}."
+            )
+    return members
 
 
 def load_trained(weights: str | os.PathLike[str]) -> Network:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -58,7 +59,7 @@ class Preprocessing:
     std: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        sides = tuple(self.image_size)
+        sides = tuple(self.image_size) if isinstance(self.image_size, Iterable) else ()
         if len(sides) != 2 or not all(type(side) is int and 1 <= side <= LARGEST for side in sides):
             raise RecipeError(f"image_size must be (height, width), integers in 1..{LARGEST}; got {self.image_size!r}.")
         if type(self.channels) is not int or self.channels not in (1, 3):

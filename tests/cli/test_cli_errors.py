@@ -92,6 +92,7 @@ def test_a_mistake_is_told_in_a_sentence(run, weights, workplace, arguments, wor
         ["extract"],
         ["extract", "faces:9", "--batch-size", "many"],
         ["extract", "faces:9", "--batch-size", "0"],
+        ["extract", "faces:9", "--batch-size", "²"],
         ["benchmark", "faces:9", "--jobs", "0"],
         ["benchmark", "faces:9", "--grid", "grit"],
         ["benchmark", "faces:9", "--seed", "4294967296"],

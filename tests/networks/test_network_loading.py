@@ -235,6 +235,20 @@ def test_an_ensemble_is_saved_as_its_members():
     assert not Path("ensemble.safetensors").exists()
 
 
+@pytest.mark.parametrize(
+    ("network", "weights", "words"),
+    [
+        (3, "builtin", "network must be a name, .* got a int"),
+        (None, "builtin", "network must be a name, .* got a NoneType"),
+        ("ensemble", [None, None], "each member of an ensemble .* got None"),
+        ("ensemble", 3, "each member of an ensemble .* got 3"),
+    ],
+)
+def test_what_names_no_network_is_refused(network, weights, words):
+    with pytest.raises(RecipeError, match=words):
+        load_network(network, weights=weights)
+
+
 def test_a_module_whose_weights_are_computed_of_others_gives_its_rows(pixels):
     module = nn.Sequential(nn.Flatten(), nn.Linear(256, 4), nn.ReLU())
     with warnings.catch_warnings():

@@ -85,6 +85,7 @@ def test_images_of_other_shapes_are_refused(shape):
         ({"image_size": (48, 5000)}, "image_size must be"),
         ({"image_size": (48.0, 48)}, "image_size must be"),
         ({"image_size": (48,)}, "image_size must be"),
+        ({"image_size": 48}, r"image_size must be \(height, width\).* got 48"),
         ({"channels": 2}, "channels must be 1 or 3"),
         ({"channels": True}, "channels must be 1 or 3"),
         ({"standardize": "images"}, "standardize must be"),
