@@ -84,7 +84,8 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         A feature store (a folder whose name ends in ``.store``, or one that is there), or any other folder, in which each
         kind of features gets a store of its own; rows are kept in it for good. It may be one that ``hybridfer extract`` or
         ``benchmark`` wrote by the same weights, layers and views. Without it rows are kept in memory for as long as the
-        process lives; beyond 1 GiB those of other networks, layers and views are forgotten, with a warning. An ensemble's
+        process lives; beyond 1 GiB those of other networks, layers and views are forgotten, with a warning. Those in use are
+        not: a process that sees new images for days should name a folder here, or embed by an `Embedder`. An ensemble's
         rows are made of its members' rows, which are kept in the same folder or in memory, as those of a featurizer of the
         member alone, and so take memory twice, in the members' stores and in its own; beside a single feature store the
         members' stores in `hybridfer.home.home` are read.
