@@ -67,7 +67,7 @@ def test_an_ordinary_benchmark_has_no_leak(run, pets, quick):
     result = done(run("benchmark", pets, "-f", quick, *QUICKLY, "--json", "--out", "report"))
     told = json.loads(result.stdout)
     assert told["leaks"] == []
-    assert told["format_version"] == 2
+    assert told["format_version"] == 3
     assert "Do not trust" not in result.output
 
 

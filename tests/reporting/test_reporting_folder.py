@@ -64,7 +64,8 @@ def test_names_that_are_no_utf_8_are_written_all_the_same(make_report, tmp_path,
     read = BenchmarkReport.read(tmp_path)
     assert (read.dataset.source, read.dataset.problems) == (r"caf\udce9", (r"ann\udce9.jpg: empty",))
     np.testing.assert_array_equal(read.predictions.names, names)
-    assert r"caf\udce9" in (tmp_path / "report.md").read_text()
+    # Markdown shows one backslash of the two
+    assert r"caf\\udce9" in (tmp_path / "report.md").read_text()
     assert r"caf\udce9" in (tmp_path / "report.html").read_text()
 
 

@@ -184,7 +184,7 @@ def test_the_terminal_table_fits_the_window(runs, width):
 
 def test_the_terminal_tells_seeds_winners_and_what_stands_apart(runs):
     text = comparison_text(runs, width=100, colour=False)
-    assert text.startswith("warning: compact of ")
+    assert "\nwarning: compact of " in text
     assert "  seeds of the CNN: 70, 71; of the heads: 0, 1" in text
     starred = re.findall(r"^\* (\S+)", text, re.MULTILINE)
     assert starred == [row.pipeline for row in runs.rows if row.lead is not None and row.lead.is_better]

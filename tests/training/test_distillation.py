@@ -232,7 +232,7 @@ def test_a_teacher_that_is_not_there_is_named_before_anything_is_trained(shades,
     missing = tmp_path / "nobody.safetensors"
     with pytest.raises(WeightsError, match=r"nobody\.safetensors does not exist"):
         quick(teacher=missing).fit(*shades)
-    with pytest.raises(RecipeError, match="Did you mean 'compact'"):
+    with pytest.raises(WeightsError, match="Did you mean 'compact'"):
         quick(teacher="compakt").fit(*shades)
 
 

@@ -62,7 +62,6 @@ from hybridfer.errors import DatasetError, RecipeError
             {"start": "compact", "network_arguments": {"pretrained": "hub"}},
             "start and the network's argument pretrained both say which weights.*start='compact', pretrained='hub'",
         ),
-        ({"start": "compakt"}, "Did you mean 'compact'"),
         ({"start": "compact"}, "the weights have network='compact', the training network='tiny'"),
         ({"augmentation": {"flip": "false"}}, "flip of the augmentation must be True or False; got 'false'"),
         ({"augmentation": {"rotation": "10"}}, r"rotation of the augmentation must lie in \[0, 180\]; got '10'"),
