@@ -34,7 +34,7 @@ def networks(
     Shapes are (height, width, channels), as published summaries write them. BatchNorm's running means and variances are
     counted as parameters that are not trained; the total of a summary by Keras has them in it.
     """
-    from ..networks import NETWORKS, find_architecture
+    from ..networks import NETWORKS, find_architecture, summarise_network
 
     if arguments and name is None:
         raise click.UsageError("--argument needs the NAME of a network.")
@@ -43,7 +43,7 @@ def networks(
     fitting = [row.name for row in NETWORKS.values() if row.smallest <= (image_size or 48)]
     sides = None if image_size is None else (image_size, image_size)
     summaries = [
-        _summarised(one, n_classes=n_classes, image_size=sides, arguments=given)
+        summarise_network(one, n_classes=n_classes, image_size=sides, arguments=given)
         for one in ([name] if name else fitting or NETWORKS)
     ]
     if as_json:
@@ -52,18 +52,6 @@ def networks(
         click.echo("\n".join(_summary(summaries[0]) if name else _catalogue(summaries)))
         if left_out := [] if name else sorted(set(NETWORKS) - set(fitting)):
             click.echo(f"Left out, as they need larger images: {', '.join(left_out)}.", err=True)
-
-
-def _summarised(name: str, **settings: Any) -> NetworkSummary:
-    from ..errors import RecipeError
-    from ..networks import summarise_network
-
-    try:
-        return summarise_network(name, **settings)
-    except (TypeError, RuntimeError, OverflowError) as error:
-        # torch's words on sizes that its integers cannot hold
-        told = str(error).splitlines()[0].rstrip(".")
-        raise RecipeError(f"{name} cannot be built so: {told}. Give smaller --classes or --argument.") from error
 
 
 def _catalogue(summaries: list[NetworkSummary]) -> Iterator[str]:

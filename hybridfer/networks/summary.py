@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..errors import RecipeError
 from .catalogue import NETWORKS, build_network, find_architecture
 from .network import network_preprocessing
 
@@ -137,7 +138,7 @@ def summarise_network(
     Raises
     ------
     RecipeError
-        As `build_network`.
+        As `build_network`, or if torch cannot build it so, of sizes beyond all its numbers.
 
     Examples
     --------
@@ -151,9 +152,17 @@ def summarise_network(
     n_classes = architecture.n_classes if n_classes is None else n_classes
     preprocessing = network_preprocessing(name, image_size, channels=channels)
     image_size, channels = preprocessing.image_size, preprocessing.channels
-    with torch.device("meta"):
-        module = build_network(name, n_classes=n_classes, channels=channels, image_size=image_size, **(arguments or {}))
-        outputs = _traced(module.eval(), torch.empty(1, channels, *image_size))
+    given = dict(arguments or {})
+    try:
+        with torch.device("meta"):
+            module = build_network(name, n_classes=n_classes, channels=channels, image_size=image_size, **given)
+            outputs = _traced(module.eval(), torch.empty(1, channels, *image_size))
+    except (TypeError, RuntimeError, OverflowError) as error:
+        told = str(error).splitlines()[0].rstrip(".")
+        raise RecipeError(
+            f"{name} cannot be built for {n_classes} classes with {given or 'its own arguments'}: {told}. "
+            "Give smaller numbers."
+        ) from error
     layers = {layer: tuple(outputs[layer].shape[1:]) for layer, _ in module.named_children()}
     lines = _lines(module, outputs)
     trainable, non_trainable = (sum(counts) for counts in zip(*map(_counts, module.modules()), strict=True))

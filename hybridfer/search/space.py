@@ -225,17 +225,11 @@ def count_parameters(space: SearchSpace, drawn: Drawn, n_classes: int) -> int:
     RecipeError
         If it cannot be built.
     """
-    arguments = {**space.network_arguments, **drawn["network_arguments"]}
-    try:
-        summary = summarise_network(
-            space.network,
-            n_classes=n_classes,
-            channels=3 if space.colour else 1,
-            image_size=(space.image_size, space.image_size),
-            arguments=arguments,
-        )
-    except (TypeError, RuntimeError, OverflowError) as error:
-        # torch's words on sizes that its integers cannot hold
-        told = str(error).splitlines()[0].rstrip(".")
-        raise RecipeError(f"{space.network} cannot be built of {arguments}: {told}. Draw smaller numbers.") from error
+    summary = summarise_network(
+        space.network,
+        n_classes=n_classes,
+        channels=3 if space.colour else 1,
+        image_size=(space.image_size, space.image_size),
+        arguments={**space.network_arguments, **drawn["network_arguments"]},
+    )
     return summary.parameters

@@ -90,8 +90,8 @@ def test_an_argument_that_is_a_list_in_words_may_have_one_number(run):
         (["model_3", "--argument", "kernel"], "expected NAME=VALUE", 2),
         (["--argument", "kernel=2"], "needs the NAME of a network", 2),
         (["model_3", "--image-size", "16"], "at least 32 x 32", 1),
-        (["compact", "--classes", "99999999999999999999"], "compact cannot be built so", 1),
-        (["conv_stack", "--argument", "dense=99999999999999999999"], "conv_stack cannot be built so", 1),
+        (["compact", "--classes", "99999999999999999999"], "compact cannot be built for 99999999999999999999 classes", 1),
+        (["conv_stack", "--argument", "dense=99999999999999999999"], "conv_stack cannot be built for 7 classes with", 1),
     ],
 )
 def test_a_mistake_names_what_was_meant(arguments, words, code, run):

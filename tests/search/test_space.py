@@ -204,5 +204,5 @@ def test_what_is_drawn_may_contradict_itself_in_some_trials():
 def test_networks_of_sizes_that_torch_cannot_count_are_told_before_any_training(small):
     axes = {"network_arguments": {"dense": {"low": 8, "high": 99999999999999999999}}}
     space = SearchSpace(image_size=16, space=axes)
-    with pytest.raises(RecipeError, match=r"conv_stack cannot be built of .*99999999999999999999.*Draw smaller numbers"):
+    with pytest.raises(RecipeError, match=r"conv_stack cannot be built for .*99999999999999999999.*Give smaller numbers"):
         check_space(space)
