@@ -61,8 +61,8 @@ def test_the_wheel_carries_every_recipe(tmp_path):
         ".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", "tests", "stores", "runs"
     )
     shutil.copytree(ROOT, copy, ignore=ignored)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(copy)]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", "dist", str(copy)]
+    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
 
     (wheel,) = (tmp_path / "dist").glob("*.whl")
