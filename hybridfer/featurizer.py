@@ -42,8 +42,7 @@ from .image_arrays import as_images, refuse_no_images
 from .networks import Embedder, Network, find_architecture, is_backbone, load_network
 from .recipes import FeatureRecipe, load_recipe
 from .store import FeatureStore
-from .training import recipe_classifier, trained_once
-from .training.balancing import balance_of
+from .training import recipe_classifier, trained_anew, trained_once
 from .training.fitted_images import CHECKS, images_as_fitted
 
 # attributes that hold a second and a third copy of the network: for outsiders, and laid out for this machine's device
@@ -306,8 +305,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
             classifier.set_params(validation_fraction=0)
         if self.random_state is None:
             # nobody could find it again
-            balance = balance_of(classifier.balance, np.unique(y).tolist())
-            return classifier.set_params(balance=balance).fit(images, y).network_
+            return trained_anew(classifier, images, y)
         return trained_once(classifier, images, y)
 
     def _training_recipe(self) -> FeatureRecipe:

@@ -135,7 +135,7 @@ def summarise(
         read_seconds=read_seconds,
         dropped_twins=dropped_twins,
         tuning=len(splits.labels("tuning")),
-        distinct=len(np.unique(test[~twins] if not twins.all() else test)),
+        distinct=len(np.unique(test[~twins])),
     )
 
 

@@ -345,10 +345,14 @@ class FeatureRecipe(RecipeTable):
         if self.weights is None or "training" in self.model_fields_set:
             return
         name = self.network.replace(":", "-")
-        raise RecipeError(
-            f"{self.name} has weights, and no [training] that says how to make others. Train by the recipe of its network, "
-            f"if there is one (-f {name}; in Python training={name!r}), or write a [training] into this one."
-        )
+        if name == self.name:
+            way_out = "Train what it is made of by recipes of its own, or write a [training] into this one."
+        else:
+            way_out = (
+                f"Train by the recipe of its network, if there is one (-f {name}; in Python training={name!r}), or write a "
+                "[training] into this one."
+            )
+        raise RecipeError(f"{self.name} has weights, and no [training] that says how to make others. {way_out}")
 
     def retrained(self, **changed: Any) -> FeatureRecipe:
         """Return the recipe with some fields of its training replaced.

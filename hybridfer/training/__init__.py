@@ -2,7 +2,7 @@
 
 from .augmentation import Augmentation
 from .classifier import CNNClassifier
-from .train import check_training, recipe_classifier, remembered_path, train_network, trained_once
+from .train import check_training, recipe_classifier, remembered_path, train_network, trained_anew, trained_once
 
 __all__ = [
     "Augmentation",
@@ -11,5 +11,6 @@ __all__ = [
     "recipe_classifier",
     "remembered_path",
     "train_network",
+    "trained_anew",
     "trained_once",
 ]

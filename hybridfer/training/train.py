@@ -198,14 +198,17 @@ def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
     name = classifier.network.replace(":", "-")
     path = home() / "weights" / f"{name}-{_training_digest(with_hold_out(classifier.recipe), X, y)[:32]}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
-    balance = balance_of(classifier.balance, np.unique(y).tolist())
     with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
         if path.exists():
-            _warn_as_fit_would(classifier, X)
+            _warn_as_fit_would(classifier, X, y)
         else:
-            classifier.set_params(balance=balance).fit(X, y)
-            save_network(classifier.network_, path)
+            save_network(trained_anew(classifier, X, y), path)
     return load_network(path)
+
+
+def trained_anew(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
+    """Return the network that fitting a classifier on images gives, by what of its ``balance`` goes with the labels."""
+    return classifier.set_params(balance=balance_of(classifier.balance, np.unique(y).tolist())).fit(X, y).network_
 
 
 def remembered_path(recipe: FeatureRecipe, dataset: Dataset) -> Path:
@@ -219,7 +222,8 @@ def remembered_path(recipe: FeatureRecipe, dataset: Dataset) -> Path:
     return home() / "weights" / f"{name}-{sha.hexdigest()[:12]}.safetensors"
 
 
-def _warn_as_fit_would(classifier: CNNClassifier, X: NDArray) -> None:
+def _warn_as_fit_would(classifier: CNNClassifier, X: NDArray, y: NDArray) -> None:
+    balance_of(classifier.balance, np.unique(y).tolist())
     ancestry = load_ancestry(classifier.get_params(deep=False))
     if ancestry.named:
         ancestry.warn_of_known_images(image_digests(X))

@@ -62,3 +62,9 @@ def test_a_recipe_that_has_weights_and_tells_of_no_training_is_not_trained(name)
         recipe_classifier(load_recipe("feature", name))
     with pytest.raises(RecipeError, match="has weights"):
         load_recipe("feature", name).retrained(max_epochs=3)
+
+
+def test_the_ensemble_is_not_said_to_be_trained_by_its_own_recipe():
+    with pytest.raises(RecipeError, match="Train what it is made of") as caught:
+        recipe_classifier(load_recipe("feature", "ensemble"))
+    assert "-f ensemble" not in str(caught.value)

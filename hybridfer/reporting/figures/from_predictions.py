@@ -1,8 +1,7 @@
 """Figures from plain arrays: true classes, predicted classes and probabilities, as any classifier gives them.
 
 True and predicted classes are positions in `classes`, or their names; where `classes` holds integers, these are the names.
-Several classifiers are given as a mapping by their
-names, such as ``{"softmax": ..., "svm": ...}``.
+Several classifiers are given as a mapping by their names, such as ``{"softmax": ..., "svm": ...}``.
 """
 
 from __future__ import annotations
