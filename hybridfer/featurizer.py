@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache, partial
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -38,6 +37,7 @@ from .extraction import (
     warn_of_known_images,
     with_riding,
 )
+from .files import given_path
 from .image_arrays import as_images, refuse_no_images
 from .networks import Embedder, Network, find_architecture, is_backbone, load_network
 from .recipes import FeatureRecipe, load_recipe
@@ -335,7 +335,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         features = self._network, self.embedder_, self.layers_
         shelf: Callable[..., Kept] = in_memory
         if self.store is not None:
-            path = Path(self.store).expanduser()
+            path = given_path(self.store)
             if path.suffix == ".store" or (path / "key.json").exists():
                 return open_store(path, *features), row_source(*features, on_loan)
             # any other folder is a shelf for stores, so that a grid over layers or weights finds each its own
@@ -378,11 +378,12 @@ def _loaded(
 def _changed(file: str | os.PathLike[str]) -> State | None:
     """Tell one state of a file from the next, and one file from another; None for a name that is no file."""
     try:
-        found = os.stat(file)
+        path = given_path(file)
+        found = path.stat()
     except OSError:
         return None
     # of two files in folders that are worked in by turns, relative path, size and time of writing may agree
-    return os.path.realpath(file), found.st_dev, found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size
+    return os.path.realpath(path), found.st_dev, found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size
 
 
 @lru_cache(maxsize=8)

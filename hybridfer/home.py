@@ -19,7 +19,7 @@ def home() -> Path:
     """
     named = os.environ.get("HYBRIDFER_HOME")
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     checkout = Path("features")
     if (checkout / "__init__.py").is_file() and Path("hybridfer/home.py").is_file():
         return checkout.resolve()

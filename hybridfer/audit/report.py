@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hybridfer import json_layout
 from hybridfer.errors import HybridferError
-from hybridfer.files import write_aside
+from hybridfer.files import given_path, write_aside
 
 #: The version of the JSON layout that is written.
 FORMAT_VERSION = 1
@@ -192,7 +192,7 @@ class AuditReport:
         folder : str or Path
             Created where it is missing; an earlier audit.json is replaced.
         """
-        folder = Path(folder)
+        folder = given_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_aside(folder / JSON_NAME, self.to_json().encode())
 
@@ -205,7 +205,7 @@ class AuditReport:
         AuditError
             If there is none, or it cannot be read.
         """
-        path = Path(folder) / JSON_NAME
+        path = given_path(folder) / JSON_NAME
         try:
             return cls.from_json(path.read_bytes())
         except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from hybridfer.datasets.records import Records, label_words
 from hybridfer.datasets.selection import Selection, read_selection
 from hybridfer.datasets.sources import read_source
 from hybridfer.errors import DatasetError
+from hybridfer.files import given_path
 
 Source = str | os.PathLike[str] | Dataset
 
@@ -143,8 +143,8 @@ def _scan(
     selection = None if index is None else read_selection(index)
     if isinstance(source, str) and source.partition(":")[0] == "faces":
         source = _draw(source, classes, form)
-    label = source.source if isinstance(source, Dataset) else os.fspath(source)
-    records = _from_dataset(source) if isinstance(source, Dataset) else read_source(Path(source))
+    label = source.source if isinstance(source, Dataset) else str(given_path(source))
+    records = _from_dataset(source) if isinstance(source, Dataset) else read_source(given_path(source))
     return _index(records, label, classes, form, test_split, selection)
 
 

@@ -6,13 +6,13 @@ import csv
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hybridfer.csv_layout import to_csv
 from hybridfer.errors import DatasetError
+from hybridfer.files import given_path
 
 COLUMNS = ("name", "split", "class", "decision", "reason", "kept_instead")
 KEEP, DROP = "keep", "drop"
@@ -189,7 +189,7 @@ def read_selection(path: str | os.PathLike[str]) -> Selection:
     DatasetError
         If it cannot be read, lacks a column, has another decision, or names an image twice.
     """
-    path = Path(path)
+    path = given_path(path)
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             reader = csv.DictReader(file, strict=True)

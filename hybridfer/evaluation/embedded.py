@@ -31,6 +31,7 @@ from hybridfer.extraction import (
     store_key,
     with_riding,
 )
+from hybridfer.files import given_path
 from hybridfer.home import home
 from hybridfer.networks import (
     Embedder,
@@ -129,7 +130,7 @@ def embed_splits(
     layers = with_riding(recipe.layers, network)
     embedder = Embedder(network, layers, views=recipe.views, device=device, precision=precision or recipe.precision)
     key = store_key(network, embedder)
-    path = Path(store) if store is not None else default_store_path(key, recipe.name, asked=recipe.layers)
+    path = given_path(store) if store is not None else default_store_path(key, recipe.name, asked=recipe.layers)
     opened = open_store(path, network, embedder, recipe.layers, without_riding=False)
     rows = row_source(network, embedder, recipe.layers, on_disk if store is None else on_loan)
     extraction = extract_into(opened, splits.dataset, rows, progress=bool(verbose))

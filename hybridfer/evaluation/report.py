@@ -24,7 +24,7 @@ from hybridfer.evaluation.predictions import ARRAYS_NAME, PredictionTable
 from hybridfer.evaluation.rows import Row, corrected_anew
 from hybridfer.evaluation.summary import DatasetSummary, Protocol
 from hybridfer.evaluation.verdict import verdict
-from hybridfer.files import write_aside
+from hybridfer.files import given_path, write_aside
 
 #: The version of the JSON layout that is written; docs/report-json.md says when it changes.
 FORMAT_VERSION = 3
@@ -201,7 +201,7 @@ class BenchmarkReport:
         folder : str or Path
             Created where it is missing; earlier files of these names are replaced.
         """
-        folder = Path(folder)
+        folder = given_path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if self.predictions is not None:
             self.predictions.write(folder)
@@ -218,7 +218,7 @@ class BenchmarkReport:
         ReportError
             If there is no report in the folder, or it cannot be read.
         """
-        path = Path(folder) / JSON_NAME
+        path = given_path(folder) / JSON_NAME
         try:
             text = path.read_bytes()
         except OSError as error:

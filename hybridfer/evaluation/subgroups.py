@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hybridfer.errors import DatasetError
 from hybridfer.evaluation.significance import Interval, wilson_interval
+from hybridfer.files import given_path
 
 log = logging.getLogger("hybridfer")
 
@@ -142,7 +143,7 @@ def read_groups(path: str | os.PathLike[str]) -> Groups:
     ...     read_groups(path).of_images(["test/a.jpg", "test/c.jpg"])["gender"].tolist()
     ['female', '(not told)']
     """
-    path = Path(path)
+    path = given_path(path)
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             header, *lines = [[cell.strip() for cell in line] for line in csv.reader(file) if line] or [[]]

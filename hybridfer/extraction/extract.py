@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from ..datasets.dataset import Problem
 from ..datasets.index import DatasetIndex, check_problems
 from ..datasets.read import scan_dataset
 from ..errors import DatasetError, RecipeError, WeightsError
+from ..files import given_path
 from ..networks import Embedder, Network, Preprocessing, is_backbone, load_network, network_preprocessing
 from ..networks.weights import is_weights_file
 from ..recipes import FeatureRecipe, load_recipe
@@ -161,7 +161,7 @@ def extract_features(
         batch_size=batch_size,
     )
     rows = row_source(network, embedder, asked, on_disk if store is None else on_loan)
-    given = None if store is None else Path(store).expanduser()
+    given = None if store is None else given_path(store)
     path = given or default_store_path(store_key(network, embedder), name, asked=asked)
     blocks = images.blocks()
     if not (path / NAME).exists():

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ..errors import RecipeError, WeightsError
+from ..files import given_path
 from ..suggestion import nearest
 from .backbones import is_backbone
 from .catalogue import NETWORKS, find_architecture
@@ -160,7 +161,7 @@ def _refuse_weights_beside(network: str | os.PathLike[str], weights: str | os.Pa
 
 def _is_name(network: str | os.PathLike[str]) -> bool:
     known = is_backbone(network) or str(network) in NETWORKS or str(network) in builtin_weights()
-    return known or not (Path(network).suffix or Path(network).exists())
+    return known or not (Path(network).suffix or given_path(network).exists())
 
 
 def _members(weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None) -> Sequence[str | os.PathLike[str]]:
@@ -193,7 +194,7 @@ def load_trained(weights: str | os.PathLike[str]) -> Network:
     name = os.fspath(weights)
     if name in builtin_weights():
         return _shipped(name)
-    if not Path(name).suffix and not Path(name).exists():
+    if not Path(name).suffix and not given_path(name).exists():
         near = nearest(name, builtin_weights())
         meant = f" Did you mean {near!r}?" if near else ""
         raise WeightsError(

@@ -9,7 +9,6 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..errors import RecipeError, WeightsError
+from ..files import given_path
 from .backbones import PublishedBackbone, adapted, create, find_backbone, is_backbone
 from .network import Network, catalogue_network
 from .preprocessing import Preprocessing
@@ -96,7 +96,7 @@ def identified_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     if source in ("", HUB):
         return dict(arguments)
     try:
-        with open(source, "rb") as file:
+        with given_path(source).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise WeightsError(
@@ -113,7 +113,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> Mapping[str, torch.Tensor]:
     WeightsError
         If it cannot be read so, or holds anything else.
     """
-    path = Path(path)
+    path = given_path(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

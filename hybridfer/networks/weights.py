@@ -26,7 +26,7 @@ from safetensors.torch import save
 
 from ..digest import DIGEST
 from ..errors import RecipeError, WeightsError
-from ..files import moved_into_place
+from ..files import given_path, moved_into_place
 from .backbones import is_backbone
 from .device import PRECISIONS
 from .network import Network, catalogue_network
@@ -81,7 +81,7 @@ def save_network(
     RecipeError
         If the precision is unknown, or the network is an ensemble, which is kept as its members' files.
     """
-    path = Path(path)
+    path = given_path(path)
     if network.members:
         raise RecipeError(
             f"an {network.name} has no weights file of its own: save each of network.members, and load them by "
@@ -114,7 +114,7 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     WeightsError
         If the file is missing, damaged, or not one of ours.
     """
-    path = Path(path)
+    path = given_path(path)
     if not path.is_file():
         raise WeightsError(f"{path} does not exist. Make it with: hybridfer train DATA -f RECIPE -o {path}")
     try:
@@ -151,7 +151,7 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
 def is_weights_file(path: str | os.PathLike[str]) -> bool:
     """Tell a weights file from the safetensors of others, such as a bare state dict, by what it says of itself."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(given_path(path), framework="pt") as file:
             return (file.metadata() or {}).get("format") == FORMAT
     except (SafetensorError, OSError):
         return False

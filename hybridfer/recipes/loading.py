@@ -12,6 +12,7 @@ from typing import Any, Literal, overload
 from pydantic import BaseModel, ValidationError
 
 from ..errors import RecipeError
+from ..files import given_path
 from ..suggestion import suggest
 from .expansion import expand_recipe
 from .feature import FeatureRecipe
@@ -105,7 +106,8 @@ def load_recipe(
             "--start)."
         )
     if not isinstance(recipe, str) or recipe.endswith(".toml") or "/" in recipe or "\\" in recipe:
-        return _read(kind, Path(recipe).expanduser(), folder=Path(recipe).expanduser().parent)
+        path = given_path(recipe)
+        return _read(kind, path, folder=path.parent)
     if kind == "feature" and recipe.endswith("]") and recipe.partition("[")[0] in shipped:
         return _member(recipe)
     if recipe not in shipped:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..files import given_path
+
 # what weights, or the weights that a network begins with, may be besides a path
 NO_PATHS = ("", "builtin", "hub")
 # begins the names of models, which have tags that look like suffixes
@@ -53,4 +55,4 @@ def _resolved(value: Any, folder: Path, named: bool) -> Any:
         return value
     # a single word without a suffix is the name of weights in the wheel where such names may stand
     is_name = named and Path(value).name == value and not Path(value).suffix
-    return value if is_name else str(folder / value)
+    return value if is_name else str(folder / given_path(value))

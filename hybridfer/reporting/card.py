@@ -17,6 +17,7 @@ from safetensors import safe_open
 from hybridfer import phrases
 from hybridfer.errors import WeightsError
 from hybridfer.evaluation.report import BenchmarkReport
+from hybridfer.files import given_path
 from hybridfer.networks import Network, Preprocessing, builtin_weights
 from hybridfer.networks.loading import SHIPPED
 from hybridfer.networks.weights import network_from_weights
@@ -157,8 +158,8 @@ def _located(weights: str | os.PathLike[str]) -> Iterator[Path]:
     if str(weights) in shipped:
         with as_file(files(SHIPPED) / f"{weights}.safetensors") as path:
             yield path
-    elif Path(weights).is_file():
-        yield Path(weights)
+    elif given_path(weights).is_file():
+        yield given_path(weights)
     else:
         raise WeightsError(
             f"There is no weights file {weights}, and no weights of that name in the wheel; "

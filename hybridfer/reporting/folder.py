@@ -8,7 +8,7 @@ from hybridfer.evaluation.gallery import GALLERY_NAME
 from hybridfer.evaluation.predictions import ARRAYS_NAME
 from hybridfer.evaluation.predictions import CSV_NAME as PREDICTIONS_NAME
 from hybridfer.evaluation.report import JSON_NAME, BenchmarkReport
-from hybridfer.files import write_text_aside
+from hybridfer.files import given_path, write_text_aside
 from hybridfer.reporting.markdown import render_markdown
 from hybridfer.reporting.tables import render_csv, render_latex
 from hybridfer.reporting.written import remove_page
@@ -31,7 +31,7 @@ def write_report(report: BenchmarkReport, folder: str | Path, *, page: bool = Tr
     page : bool
         Write report.html and the figures too, which takes some seconds.
     """
-    folder = Path(folder)
+    folder = given_path(folder)
     replaces = (folder / JSON_NAME).is_file()
     write_readable(report, folder, page=page)
     report.write(folder)
@@ -47,7 +47,7 @@ def write_readable(report: BenchmarkReport, folder: str | Path, *, page: bool = 
     report, folder, page
         As for `write_report`.
     """
-    folder = Path(folder)
+    folder = given_path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (
         (MARKDOWN_NAME, render_markdown(report)),

@@ -9,7 +9,7 @@ from pathlib import Path
 from hybridfer import phrases
 from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.report import BenchmarkReport
-from hybridfer.files import write_aside, write_text_aside
+from hybridfer.files import given_path, write_aside, write_text_aside
 from hybridfer.reporting.chosen_words import describe_chosen, with_table
 from hybridfer.reporting.document import Document, Drawing, Part
 from hybridfer.reporting.figures import figure_png, figure_svg
@@ -48,7 +48,7 @@ def write_page(report: BenchmarkReport, folder: str | Path, gallery: Gallery | N
     --------
     hybridfer.reporting.figures : The figures one by one, on axes of your own.
     """
-    folder = Path(folder)
+    folder = given_path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     gallery = gallery or report.gallery
     panels = report_panels(report, gallery)

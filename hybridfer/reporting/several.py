@@ -11,6 +11,7 @@ from pathlib import Path
 from hybridfer import phrases
 from hybridfer.evaluation.published import PublishedComparison, compare_published
 from hybridfer.evaluation.report import BenchmarkReport
+from hybridfer.files import given_path
 from hybridfer.reporting.several_leads import corrected
 from hybridfer.reporting.several_repeats import Repeat, SeveralError, partition, told_differences
 from hybridfer.reporting.several_rows import RepeatedRow, RowsAndRemarks, numbered
@@ -82,7 +83,7 @@ class SeveralRuns:
         HybridferError
             If a report cannot be read.
         """
-        paths = [Path(folder) for folder in folders]
+        paths = [given_path(folder) for folder in folders]
         resolved = [path.resolve() for path in paths]
         repeated = sorted({str(path) for path, place in zip(paths, resolved, strict=True) if resolved.count(place) > 1})
         if repeated:

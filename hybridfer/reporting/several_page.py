@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hybridfer import phrases
 from hybridfer.evaluation import wording
-from hybridfer.files import write_text_aside
+from hybridfer.files import given_path, write_text_aside
 from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value, word
 from hybridfer.reporting.document import Document, Drawing, Part, Section
 from hybridfer.reporting.page import FIGURES_NAME, write_figures
@@ -61,7 +61,7 @@ def write_comparison(runs: SeveralRuns, folder: str | Path) -> Path:
     Path
         The page, which is written last: where it stands, what is beside it is whole.
     """
-    folder = Path(folder)
+    folder = given_path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     panels = list(run_panels(runs))
     svgs = write_figures(panels, folder / FIGURES_NAME)

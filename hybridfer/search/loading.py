@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import RecipeError
+from ..files import given_path
 from ..recipes.loading import read_toml
 from ..recipes.paths import resolve_paths
 from ..recipes.problems import describe_problems
@@ -48,7 +49,7 @@ def load_space(space: str | os.PathLike[str] | SearchSpace) -> SearchSpace:
     if isinstance(space, SearchSpace):
         return space
     if not isinstance(space, str) or space.endswith(".toml") or "/" in space or "\\" in space:
-        file = Path(space).expanduser()
+        file = given_path(space)
         return _read(file, folder=file.absolute().parent)
     shipped = {file.name.removesuffix(".toml"): file for file in _shipped()}
     if space not in shipped:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 from ..datasets import Dataset
 from ..errors import DatasetError, require
+from ..files import given_path
 from ..networks import choose_device
 from .claims import build_pruner, build_sampler, count_begun
 from .loading import load_space
@@ -86,7 +86,7 @@ def run_search(
     check_space(space, len(dataset.classes))
     choose_device(device)
     deadline = None if timeout is None else time.monotonic() + 60 * timeout
-    with opened_study(Path(study).expanduser(), space, dataset) as opened:
+    with opened_study(given_path(study), space, dataset) as opened:
         opened.study.pruner = build_pruner(pruner, space.training.max_epochs)
         before = read_result(opened, space, dataset)
         best = before.best.accuracy if before.best else None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfer.errors import StoreError
+from hybridfer.files import given_path
 from hybridfer.store.index import RowIndex, refreshed
 from hybridfer.store.key import StoreKey
 from hybridfer.store.layout import listings_folder
@@ -28,7 +29,7 @@ class ReadableStore:
     """The reading half of `FeatureStore`, which needs neither a lock nor the right to write."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser()
+        self.path = given_path(path)
         self._manifest = read_manifest(self.path)
         self._index = RowIndex.empty()
         self._listings: dict[str, Listing] = {}

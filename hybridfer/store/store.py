@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hybridfer.errors import StoreError
+from hybridfer.files import given_path
 from hybridfer.store.joining import SHARD_BYTES, compact_shards, intact_rows
 from hybridfer.store.key import StoreKey
 from hybridfer.store.layout import listings_folder, shards_folder, writing
@@ -103,7 +103,7 @@ class FeatureStore(ReadableStore):
             If there is a store of other features, with a sentence for each field that differs, or a folder of
             other things.
         """
-        folder, wanted = Path(path).expanduser(), Manifest.of(key, widths, riding or {})
+        folder, wanted = given_path(path), Manifest.of(key, widths, riding or {})
         if not (folder / NAME).exists():
             lay_out(folder, wanted)
         if differing := read_manifest(folder).difference(wanted):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfer.errors import StoreError, UnreadableStoreError
-from hybridfer.files import sync
+from hybridfer.files import given_path, sync
 from hybridfer.store.layout import damaged_folder, listings_folder, shards_folder, unfinished, writing
 from hybridfer.store.listing import Listing, read_listing
 from hybridfer.store.manifest import Manifest, read_manifest
@@ -68,7 +68,7 @@ def verify_store(path: str | os.PathLike[str], *, quarantine: bool = False) -> V
     ...     verify_store(folder).ok
     True
     """
-    store = Path(path).expanduser()
+    store = given_path(path)
     manifest, problems = _checked_manifest(store)
     shards = list(_checked_shards(store, manifest))
     conflicts = dict(_conflicts(shards))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from skorch.helper import predefined_split
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from ..digest import DIGEST, image_digests
+from ..files import given_path
 from ..networks import HOW_TRAINED, Network, catalogue_network, choose_precision, network_preprocessing, pretrained_network
 from .augmentation import Augmentation
 from .balancing import BalancedBatches
@@ -208,7 +208,7 @@ def _callbacks(
         callbacks.append(("early_stopping", stopping))
     # after all callbacks whose state it keeps
     if parameters["checkpoint"] is not None:
-        callbacks.append(("checkpoint", EpochCheckpoint(Path(parameters["checkpoint"]), identity)))
+        callbacks.append(("checkpoint", EpochCheckpoint(given_path(parameters["checkpoint"]), identity)))
     return callbacks
 
 

@@ -6,13 +6,13 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from ..errors import RecipeError
+from ..files import given_path
 from ..networks import is_backbone
 from .augmentation import Augmentation
 
@@ -170,7 +170,7 @@ def _check_checkpoint(parameters: Mapping[str, Any]) -> None:
         return
     if not isinstance(checkpoint, str | os.PathLike):
         raise RecipeError(f"checkpoint must be the path of a file, or None; got {checkpoint!r}.")
-    if Path(checkpoint).is_dir():
+    if given_path(checkpoint).is_dir():
         raise RecipeError(f"checkpoint must be the path of a file, or None; {os.fspath(checkpoint)!r} is a folder.")
 
 

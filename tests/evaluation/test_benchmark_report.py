@@ -237,3 +237,12 @@ def test_every_field_is_documented(kind):
 def test_reading_a_report_imports_neither_torch_nor_xgboost():
     code = "import sys, hybridfer.evaluation.report; sys.exit(bool({'torch', 'xgboost', 'matplotlib'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_is_written_and_read_below_the_home_folder(report, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+
+    report.write("~/run")
+
+    assert BenchmarkReport.read("~/run").to_json() == BenchmarkReport.read(tmp_path / "run").to_json() == report.to_json()
