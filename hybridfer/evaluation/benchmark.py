@@ -32,6 +32,7 @@ from hybridfer.evaluation.splits import Splits, three_splits, without_twins
 from hybridfer.evaluation.subgroups import read_groups
 from hybridfer.evaluation.summary import describe_protocol, summarise
 from hybridfer.evaluation.twins import twin_mask
+from hybridfer.heads.durations import find_slow_heads
 from hybridfer.heads.search import Refit, Strategy
 
 log = logging.getLogger("hybridfer")
@@ -148,7 +149,8 @@ def run_benchmark(
     summary = summarise(splits, twins, read_seconds, dropped)
     known = [NetworkLeaks.of(name, network, splits, twins) for name, network in plan.load_networks()]
     known += [NetworkLeaks.inherited(name, ancestry, splits, twins) for name, ancestry in plan.load_ancestries()]
-    for warning in (*find_leaks(summary, known), *find_missing_classes(summary)):
+    slow = find_slow_heads(plan.heads, len(splits.labels("train")))
+    for warning in (*find_leaks(summary, known), *find_missing_classes(summary), *slow):
         log.warning("%s", warning)
     runs, predictions, projections = _embed_and_fit(plan, splits, twins, tuning, n_jobs, verbose)
     rows = compare_rows(
