@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
 from ..networks import Network
@@ -72,5 +74,14 @@ def _measure_anew(network: Network, images: DeviceImages, parameters: Mapping[st
     generator = torch.Generator(device).manual_seed(seed)
     batches = DeviceBatches(images, parameters["batch_size"], generator=generator)
     plain = {**parameters, "augmentation": None, "balance_augmentation": None}
-    update_bn(batches, trained_module(plain, network, generator).to(device))
+    measured = trained_module(plain, network, generator).to(device).train()
+    # update_bn resets those of a frozen part too, which stays in evaluation mode and would measure nothing
+    kept = [(norm, copy.deepcopy(norm.state_dict())) for norm in _batch_norms(measured) if not norm.training]
+    update_bn(batches, measured)
+    for norm, state in kept:
+        norm.load_state_dict(state)
     network.module.cpu().eval()
+
+
+def _batch_norms(module: nn.Module) -> Iterator[_BatchNorm]:
+    return (part for part in module.modules() if isinstance(part, _BatchNorm))

@@ -129,6 +129,18 @@ def test_a_backbone_that_was_frozen_is_trained_on_with_its_head(begun, faces, qu
         quick(**settings, network_arguments={"hidden": 0}, start=start).fit(*faces)
 
 
+def test_a_frozen_backbone_stays_as_it_is_where_weights_are_averaged_with_the_start(state, faces, quick, tmp_path):
+    # a new model's statistics are those that a BatchNorm is reset to
+    measured = {name: tensor + 0.5 if name.endswith("running_var") else tensor for name, tensor in state.items()}
+    torch.save(measured, tmp_path / "measured.pt")
+    settings = {"network": NAME, "image_size": 32, "max_epochs": 1}
+    headed = quick(**settings, network_arguments={**FROZEN, "pretrained": str(tmp_path / "measured.pt")}).fit(*faces)
+    start = save_network(headed.network_, tmp_path / "headed.safetensors")
+    averaged = quick(**settings, network_arguments=FROZEN, start=start, start_share=0.5)
+    averaged.fit(*faces, class_names=[str(label) for label in headed.classes_])
+    assert all(torch.equal(tensor, measured[name]) for name, tensor in backbone(averaged).items())
+
+
 def test_a_model_that_is_bound_to_a_size_does_not_begin_with_small_images(faces, quick, timm):
     with pytest.raises(RecipeError, match="initial_scale below 1 needs a network that takes images of any size"):
         quick(network="timm:test_vit", image_size=160, initial_scale=0.5).fit(*faces)
