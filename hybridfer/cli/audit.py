@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import HybridferError
 from ..files import write_aside
-from .options import check_writable, image_options, reading
+from .options import check_apart, check_free, image_options, reading
 
 if TYPE_CHECKING:
     from ..datasets.selection import Selection
@@ -81,7 +78,11 @@ def audit(
     if drop_near and (fix is None or not near):
         raise click.UsageError("--drop-near says what --fix FILE.csv drops; give both, and leave --no-near out.")
     index = options["index"]
-    _check_free([fix, listed, None if out is None else out / JSON_NAME], [data, index], overwrite)
+    written = {"--fix": fix, "--list": listed, "--out": None if out is None else out / JSON_NAME}
+    check_apart(written, {"DATA": data, "--index": index})
+    for option, path in written.items():
+        if path is not None:
+            check_free(path, option, overwrite)
     earlier = None if index is None else read_selection(index)
     dataset = read_dataset(data, **{**reading(options), "on_error": "skip"})
     found = find_faults(dataset, near=DISTANCE if near else None, verbose=obj["verbose"])
@@ -106,19 +107,6 @@ def _about_fix(fix: Path, selection: Selection) -> str:
         f"{fix}: {kept:,} kept, {len(selection.choices) - kept:,} dropped. Read with it: --index {fix}. Weights that were "
         "trained without it, those in the wheel too, have seen what it drops: train anew."
     )
-
-
-def _check_free(paths: Sequence[Path | None], read: Sequence[str | None], overwrite: bool) -> None:
-    """Find out before any work whether files may be written, are not one and the same, and none is what is read."""
-    given = [path for path in paths if path is not None]
-    if len({os.path.realpath(path) for path in given}) < len(given):
-        raise click.UsageError("--fix, --list and --out name one file; give each a file of its own.")
-    for path in given:
-        if any(path.exists() and os.path.exists(source) and path.samefile(source) for source in read if source):
-            raise click.UsageError(f"{path} is what is read, as DATA or --index; write to a file of another name.")
-        if path.exists() and not overwrite:
-            raise HybridferError(f"{path} is there already. Choose another name, or replace it with --overwrite.")
-        check_writable(path.parent)
 
 
 def _write(path: Path, text: str) -> None:

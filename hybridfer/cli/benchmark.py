@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import HybridferError
 from .completion import complete_feature, complete_pipeline
-from .options import SEED, check_home, check_writable, dataset_options, device_options, reading
+from .options import SEED, check_free, check_home, check_writable, dataset_options, device_options, reading
 
 if TYPE_CHECKING:
     from ..heads.search import Refit, Strategy
@@ -128,9 +127,10 @@ def benchmark(
     from ..reporting.folder import write_report
     from ..reporting.terminal import render_table
 
-    if out is not None and (out / "report.json").exists() and not overwrite:
-        raise HybridferError(f"{out} holds a report already. Choose another --out, or replace it with --overwrite.")
-    check_writable(out or RUNS)
+    if out is None:
+        check_writable(RUNS)
+    else:
+        check_free(out / "report.json", "--out", overwrite)
     check_home()
     with _fresh_folder(data) if out is None else contextlib.nullcontext(out) as folder:
         report = run_benchmark(

@@ -9,7 +9,7 @@ import click
 
 from ..errors import HybridferError
 from .completion import complete_feature, complete_weights
-from .options import check_writable
+from .options import check_apart, check_free
 
 if TYPE_CHECKING:
     from ..evaluation.report import BenchmarkReport
@@ -58,10 +58,9 @@ def card(
     if features is not None and report is None:
         raise click.UsageError("--features names a recipe of a report; give --report too.")
     if output is not None:
-        _check_not_read(output, Path(weights), notes, None if report is None else _report_file(report))
-        if output.exists() and not overwrite:
-            raise HybridferError(f"{output} exists already. Choose another name, or replace it with --overwrite.")
-        check_writable(output.parent)
+        read = {"WEIGHTS": weights, "--notes": notes, "--report": None if report is None else _report_file(report)}
+        check_apart({"--output": output}, read)
+        check_free(output, "--output", overwrite)
     text = shipped_card(weights) if report is None and notes is None else None
     if text is None:
         told = "" if notes is None else _text(notes)
@@ -72,13 +71,6 @@ def card(
     output.parent.mkdir(parents=True, exist_ok=True)
     write_text_aside(output, text)
     click.echo(f"{output} is the card of {weights}", err=True)
-
-
-def _check_not_read(output: Path, *paths: Path | None) -> None:
-    """Refuse to write the card over a file that it is made of."""
-    for path in paths:
-        if path is not None and path.exists() and output.exists() and output.samefile(path):
-            raise HybridferError(f"The card is made of {path}, and cannot replace it. Choose another name than {output}.")
 
 
 def _report_file(path: Path) -> Path:

@@ -107,6 +107,13 @@ def check_apart(written: Mapping[str, Path | None], read: Mapping[str, str | Pat
             raise click.UsageError(f"{option} {path} is what is read, as {other}; write to a file of another name.")
 
 
+def check_free(path: Path, option: str, overwrite: bool) -> None:
+    """Find out before any work whether a file can be written, and replaces none that stands there, unless that is wanted."""
+    if path.exists() and not overwrite:
+        raise HybridferError(f"{path} exists already. Choose another {option}, or replace it with --overwrite.")
+    check_writable(path.parent)
+
+
 def check_home() -> None:
     """Find out the same of the folder in which stores, trainings and heads are kept."""
     check_writable(home(), "It is where stores, trainings and heads are kept: set HYBRIDFER_HOME to another folder.")

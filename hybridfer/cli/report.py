@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..errors import HybridferError
-from .options import check_writable, json_option
+from .options import check_free, check_writable, json_option
 
 
 @click.command(
@@ -49,8 +49,9 @@ def _render_again(folder: Path, out: Path, overwrite: bool, as_json: bool) -> No
 
     # a run's own page is made of its report, so that nothing is lost there
     if out.resolve() != folder.resolve():
-        _check_free(out, "report.html", overwrite)
-    check_writable(out)
+        check_free(out / "report.html", "--out", overwrite)
+    else:
+        check_writable(out)
     read = BenchmarkReport.read(folder)
     write_readable(read, out)
     click.echo(read.to_json().rstrip() if as_json else printable(f"{out / 'report.html'}: {read.verdict}"))
@@ -63,15 +64,8 @@ def _lay_side_by_side(folders: tuple[Path, ...], out: Path, overwrite: bool, as_
     from ..reporting.several_tables import comparison_json
     from ..reporting.several_text import comparison_text
 
-    _check_free(out, "comparison.html", overwrite)
-    check_writable(out)
+    check_free(out / "comparison.html", "--out", overwrite)
     runs = SeveralRuns.read(folders)
     path = write_comparison(runs, out)
     click.echo(comparison_json(runs).rstrip() if as_json else comparison_text(runs))
     click.echo(f"\n{path} shows it all; beside it are comparison.md, .json, .csv and .tex", err=True)
-
-
-def _check_free(folder: Path, name: str, overwrite: bool) -> None:
-    """Refuse to write over a page that stands there, unless asked to."""
-    if (folder / name).exists() and not overwrite:
-        raise HybridferError(f"{folder} holds a {name} already. Choose another --out, or replace it with --overwrite.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .completion import complete_feature, complete_network
-from .options import SEED, check_apart, check_writable, dataset_options, device_options, json_option, reading
+from .options import SEED, check_apart, check_free, dataset_options, device_options, json_option, reading
 
 if TYPE_CHECKING:
     from ..networks import Network
@@ -84,14 +84,12 @@ def train(
     if (network is None) == (features is None):
         raise click.UsageError("Give either --network NAME or --features RECIPE.")
     check_apart({"--output": output}, {"DATA": data, "--index": options["index"], "-f": features, "--start": start})
-    if output.exists() and not overwrite:
-        raise WeightsError(f"{output} exists already. Choose another name, or replace it with --overwrite.")
+    check_free(output, "--output", overwrite)
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     if checkpoint.exists() and not (resume or overwrite):
         raise WeightsError(
             f"{checkpoint} is what an interrupted training left. Go on with --resume, or begin anew with --overwrite."
         )
-    check_writable(output.parent)
     if network is not None:
         find_architecture(network)
     recipe = load_recipe("feature", features or str(network))

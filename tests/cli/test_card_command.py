@@ -55,7 +55,7 @@ def test_a_card_is_written_and_replaced_only_when_asked_to(run, folder):
     Path("cards/mine.md").write_text("by hand")
     refused = run(*command)
     assert refused.exit_code == 1
-    assert "Choose another name, or replace it with --overwrite" in refused.stderr
+    assert "Choose another --output, or replace it with --overwrite" in refused.stderr
     assert Path("cards/mine.md").read_text() == "by hand"
     assert run(*command, "--overwrite").exit_code == 0
     assert Path("cards/mine.md").read_text(encoding="utf-8") == text
@@ -70,8 +70,9 @@ def test_a_file_that_the_card_is_made_of_is_not_replaced_by_it(run, folder, read
     for output in (read, f"run/../{read}", "link.md"):
         command = ("card", "mine.safetensors", "--report", "run", "--notes", "notes.md", "-o", output, "--overwrite")
         result = run(*command)
-        assert result.exit_code == 1, result.output
-        assert f"The card is made of {read}, and cannot replace it" in result.stderr
+        assert result.exit_code == 2, result.output
+        assert "--output" in result.stderr
+        assert "is what is read, as" in result.stderr
     assert Path(read).read_bytes() == before
 
 

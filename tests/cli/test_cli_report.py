@@ -80,7 +80,7 @@ def test_a_comparison_is_replaced_only_when_asked_to(run, made, folder, workplac
     page.write_text("another")
     result = run("report", folder, workplace / "again")
     assert result.exit_code == 1
-    assert "comparison holds a comparison.html already" in result.stderr
+    assert "comparison/comparison.html exists already" in result.stderr
     assert page.read_text() == "another"
     assert run("report", folder, workplace / "again", "--overwrite").exit_code == 0
     assert page.read_text() != "another"
@@ -91,7 +91,7 @@ def test_the_page_of_another_run_is_replaced_only_when_asked_to(run, folder, wor
     (workplace / "other" / "report.html").write_text("another")
     result = run("report", folder, "--out", "other")
     assert result.exit_code == 1
-    assert "other holds a report.html already" in result.stderr
+    assert "other/report.html exists already" in result.stderr
     assert (workplace / "other" / "report.html").read_text() == "another"
 
 
