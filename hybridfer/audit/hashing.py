@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer.datasets.decode import resize
+
 #: Side of the grey thumbnails that are hashed and compared, in pixels: the size of FER2013.
 THUMBNAIL = 48
 #: Cosines of u + v half waves over an image, 1 <= u + v <= HIGHEST, are 65; the hash takes the lowest 64 of them.
@@ -29,9 +31,7 @@ def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     grey = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     if grey.shape == (THUMBNAIL, THUMBNAIL):
         return grey
-    shrinks = grey.shape[0] * grey.shape[1] > THUMBNAIL * THUMBNAIL
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(grey, (THUMBNAIL, THUMBNAIL), interpolation=method), dtype=np.uint8)
+    return resize(grey, (THUMBNAIL, THUMBNAIL))
 
 
 def perceptual_hashes(images: NDArray[np.uint8]) -> NDArray[np.uint64]:

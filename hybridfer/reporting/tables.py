@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hybridfer.csv_layout import to_csv
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.metrics import Scores
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
@@ -58,11 +57,8 @@ def csv_text(lines: Sequence[Mapping[str, object]]) -> str:
     >>> csv_text([{"feature": "compact", "pipeline": "knn"}])
     'feature,pipeline\ncompact,knn\n'
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(lines[0]) if lines else ["feature", "pipeline"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+    columns = list(lines[0]) if lines else ["feature", "pipeline"]
+    return to_csv([columns, *([line[column] for column in columns] for line in lines)])
 
 
 def render_latex(report: BenchmarkReport) -> str:
