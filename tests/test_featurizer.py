@@ -575,6 +575,24 @@ def test_weights_that_know_the_images_are_told_once(faces, caplog):
     assert "The weights seen.safetensors of tiny were trained on 20 of these 30 images" in message
 
 
+@pytest.mark.parametrize("given", ["floats", "channels"])
+def test_weights_know_the_images_as_floats_and_with_three_channels_too(faces, caplog, given):
+    seed = {"floats": 9, "channels": 10}[given]
+    known = replace(catalogue_network("tiny", random_state=seed), trained_on=np.unique(faces.digests[:25]))
+    save_network(known, f"{given}.safetensors")
+    images = {"floats": faces.images.astype(np.float32) / 255, "channels": np.repeat(faces.images[..., None], 3, axis=-1)}
+    CNNFeaturizer("tiny", weights=f"{given}.safetensors").fit(images[given])
+    (message,) = caplog.messages
+    assert "of tiny were trained on or watched 25 of these 60 images" in message
+
+
+def test_a_store_holds_an_image_once_whatever_its_type(faces, tmp_path):
+    featurizer = CNNFeaturizer("tiny", weights=WEIGHTS, store=tmp_path / "faces.store")
+    for same in (faces.images, faces.images / 255, (faces.images / 255).astype(np.float32), faces.images.astype(float)):
+        featurizer.fit_transform(same)
+    assert len(FeatureStore(tmp_path / "faces.store")) == len(np.unique(faces.digests))
+
+
 def test_weights_that_stand_for_the_network_are_named_by_their_file(faces, caplog):
     known = replace(catalogue_network("tiny", random_state=8), trained_on=np.unique(faces.digests[:25]))
     save_network(known, "standing.safetensors")

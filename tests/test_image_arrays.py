@@ -87,9 +87,28 @@ def test_floats_become_native_float32(dtype):
     np.testing.assert_array_equal(found, images.astype(np.float32))
 
 
-def test_floats_that_are_bytes_in_truth_are_warned_of():
-    with pytest.warns(UserWarning, match="reach 255. Divide them by 255"):
-        as_images(np.full((1, 2, 2), 255.0))
+def test_floats_far_above_1_are_warned_of():
+    with pytest.warns(UserWarning, match="reach 254.5. Divide them by 255"):
+        as_images(np.full((1, 2, 2), 254.5))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
+@pytest.mark.parametrize("scale", [1, 255])
+def test_floats_that_were_made_of_bytes_are_these_bytes_again(dtype, scale):
+    images = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = as_images((images / scale).astype(dtype))
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, images)
+
+
+def test_floats_that_were_made_of_something_else_stay_as_they_are():
+    # the last of many images alone is none of bytes
+    images = np.zeros((3000, 4, 4), np.float32)
+    images[0], images[-1, 0, 0] = 1, 0.3
+    assert as_images(images).dtype == np.float32
+    assert as_images(images[:-1]).dtype == np.uint8
 
 
 def test_a_little_overshoot_is_not_warned_of():

@@ -41,6 +41,7 @@ def warn_of_known_images(
     """
     if not len(network.trained_on) or network.digest in _told:
         return
+    images = _grey_again(images)
     fold = network.digest, len(images), image_digests(images[[0, -1]]).tobytes()
     if fold in _looked_at:
         return
@@ -60,6 +61,12 @@ def warn_of_known_images(
             count,
             len(images),
         )
+
+
+def _grey_again(images: NDArray) -> NDArray:
+    """Grey images that were given three equal channels, as many decoders do, as the grey ones that weights know."""
+    repeated = images.ndim == 4 and images.shape[-1] == 3 and bool((images[..., :1] == images).all())
+    return images[..., 0] if repeated else images
 
 
 def _called(

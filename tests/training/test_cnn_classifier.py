@@ -51,6 +51,12 @@ def test_global_generators_are_left_as_they_were(quick, faces):
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])
 
 
+def test_pixels_as_floats_train_the_network_that_they_train_as_bytes(quick, faces):
+    X, y = faces
+    trained = [quick(validation_fraction=0.2).fit(same, y).network_.digest for same in (X, X / 255, X.astype(np.float32))]
+    assert len(set(trained)) == 1
+
+
 def test_trainings_in_threads_are_those_that_they_are_alone(quick, faces):
     settings = {"network": "conv_stack", "network_arguments": {"filters": "8-8", "dense": 16, "dense_dropout": 0.5}}
     expected = quick(**settings).fit(*faces).network_.digest
