@@ -17,13 +17,15 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from hybridfer.datasets.layout import is_unwanted
 from hybridfer.errors import DatasetError
 
 #: No face image is this large: a member that claims more is a decompression bomb or a mistake.
 LARGEST_MEMBER = 256 * 2**20
+#: What is compressed as a whole tells its size nowhere: a csv (fer2013.csv has 301 MB), an npz, or a tar of many images.
+LARGEST_HELD = 4 * 2**30
 HEAD = 512
 
 _OPENERS: dict[bytes, Callable[[Path], BinaryIO]] = {
@@ -37,10 +39,6 @@ BROKEN_STREAM = (EOFError, OSError, zlib.error, lzma.LZMAError, tarfile.TarError
 
 #: Bytes, or a view of them in a memory map.
 Blob = bytes | memoryview
-
-
-def _open_plain(path: Path) -> BinaryIO:
-    return path.open("rb")
 
 
 class Container(ABC):
@@ -111,7 +109,7 @@ def open_container(path: Path) -> Container:
             return ZipArchive(path)
         opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
         if opener is None:
-            return PlainTar(path) if is_tar(head) else SingleFile(path, _open_plain)
+            return PlainTar(path) if is_tar(head) else SingleFile(path)
         with opener(path) as stream:
             packed_tar = is_tar(stream.read(HEAD))
         return PackedTar(path, opener) if packed_tar else SingleFile(path, opener)
@@ -205,9 +203,9 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 class SingleFile(Container):
-    """One file outside any archive, perhaps compressed."""
+    """One file outside any archive, perhaps compressed: then `opener` decompresses it, up to a limit."""
 
-    def __init__(self, path: Path, opener: Callable[[Path], BinaryIO]) -> None:
+    def __init__(self, path: Path, opener: Callable[[Path], BinaryIO] | None = None) -> None:
         super().__init__(path.name)
         self.path, self.opener = path, opener
         self.names = [path.name]
@@ -219,7 +217,36 @@ class SingleFile(Container):
 
     def open(self, member: int) -> BinaryIO:
         """A stream over the file, decompressed."""
-        return self.opener(self.path)
+        if self.opener is None:
+            return self.path.open("rb")
+        unpacked = _Bounded(cast(io.BufferedIOBase, self.opener(self.path)), self.path)
+        return cast(BinaryIO, io.BufferedReader(unpacked, buffer_size=2**16))
+
+
+class _Bounded(io.RawIOBase):
+    """What is unpacked of a file, until it is more than may be held: a kilobyte may stand for a megabyte."""
+
+    def __init__(self, stream: io.BufferedIOBase, path: Path) -> None:
+        self._stream, self._path, self._left = stream, path, LARGEST_HELD
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        # what comes before a break is given before the break is told
+        blob = self._stream.read1(len(buffer))
+        self._left -= len(blob)
+        if self._left < 0:
+            raise DatasetError(
+                f"{self._path} holds more than the {LARGEST_HELD // 2**20:,} MiB that are read of a compressed file. "
+                "Unpack it."
+            )
+        buffer[: len(blob)] = blob
+        return len(blob)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
 
 
 def memory_stream(blob: Blob) -> BinaryIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,8 +110,12 @@ def _from_arrays(container: Container, arrays: list[int]) -> Records:
     if len(arrays) > 1:
         told = ", ".join(container.names[member] for member in arrays)
         raise DatasetError(f"{container.label} holds several npz files: {told}. Give one of them by its path.")
+    held = io.BytesIO()
     with container.open(arrays[0]) as stream:
-        records = read_arrays(io.BytesIO(stream.read()), container.names[arrays[0]])
+        # piece by piece, as what reads all at once holds it twice
+        shutil.copyfileobj(stream, held, 2**20)
+    held.seek(0)
+    records = read_arrays(held, container.names[arrays[0]])
     problems = tuple(Problem(name, what) for name, what in container.broken)
     return replace(records, problems=problems + records.problems)
 

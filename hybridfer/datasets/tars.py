@@ -12,13 +12,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from hybridfer.datasets.containers import BROKEN_STREAM, HEAD, LARGEST_MEMBER, Blob, Container, memory_stream, safe_path
+from hybridfer.datasets.containers import (
+    BROKEN_STREAM,
+    HEAD,
+    LARGEST_HELD,
+    LARGEST_MEMBER,
+    Blob,
+    Container,
+    memory_stream,
+    safe_path,
+)
 from hybridfer.datasets.kinds import is_named_image, kind_of
 from hybridfer.datasets.layout import is_unwanted
 from hybridfer.errors import DatasetError
-
-#: What a compressed tar holds stays in memory, be it a csv (fer2013.csv has 301 MB) or many images.
-LARGEST_HELD = 4 * 2**30
 
 
 def _checked(info: tarfile.TarInfo, label: str) -> str:

@@ -1,6 +1,9 @@
 """Bad input is collected, told with file names or line numbers, and never a bare traceback."""
 
+import bz2
+import gzip
 import io
+import lzma
 import os
 import struct
 import tarfile
@@ -161,10 +164,9 @@ def test_a_table_without_any_usable_line_is_always_an_error(tmp_path, text):
         read_text(tmp_path, text, on_error="skip")
 
 
-def test_a_csv_whose_compression_breaks_off_is_told_by_its_line(faces, csv_of, tmp_path):
-    import gzip
-
-    whole = gzip.compress(csv_of(faces).encode())
+@pytest.mark.parametrize("rows", [4, 84])
+def test_a_csv_whose_compression_breaks_off_is_told_by_its_line(faces, csv_of, tmp_path, rows):
+    whole = gzip.compress(csv_of(faces.subset(slice(rows))).encode())
     (tmp_path / "a.csv.gz").write_bytes(whole[: len(whole) * 3 // 4])
     with pytest.raises(DatasetError, match=r"a\.csv\.gz:\d+: the file breaks off here"):
         read_dataset(tmp_path / "a.csv.gz")
@@ -303,6 +305,37 @@ def test_a_compressed_tar_that_fills_the_memory_is_refused(tree, pack, tmp_path,
     monkeypatch.setattr("hybridfer.datasets.tars.LARGEST_HELD", 2**16)
     with pytest.raises(DatasetError, match=r"held in memory; .*a\.tar\.gz has more\. Unpack it, or pack it as a zip"):
         read_dataset(packed)
+
+
+@pytest.mark.parametrize("opener", [gzip.open, lzma.open, bz2.open])
+@pytest.mark.parametrize("name", ["a.npz", "a.csv"])
+def test_a_small_file_that_unpacks_without_end_is_refused_before_it_fills_the_memory(tmp_path, monkeypatch, name, opener):
+    beginning = b"emotion,pixels\n"
+    if name == "a.npz":
+        np.savez(tmp_path / name, images=np.zeros((2, 48, 48), dtype=np.uint8))
+        beginning = (tmp_path / name).read_bytes()
+    with opener(tmp_path / f"{name}.packed", "wb") as file:
+        file.write(beginning)
+        for _ in range(24):
+            file.write(bytes(2**20))
+    monkeypatch.setattr("hybridfer.datasets.containers.LARGEST_HELD", 2**20)
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match=r"packed holds more than the 1 MiB that are read of .*Unpack it"):
+        read_dataset(tmp_path / f"{name}.packed")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
+def test_a_compressed_csv_is_read_up_to_the_limit(faces, csv_of, tmp_path, monkeypatch):
+    whole = csv_of(faces).encode()
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(whole))
+    monkeypatch.setattr("hybridfer.datasets.containers.LARGEST_HELD", len(whole))
+    assert len(read_dataset(tmp_path / "a.csv.gz")) == len(faces)
+    monkeypatch.setattr("hybridfer.datasets.containers.LARGEST_HELD", len(whole) // 2)
+    with pytest.raises(DatasetError, match=r"a\.csv\.gz:\d+: the file breaks off here .*Unpack it"):
+        read_dataset(tmp_path / "a.csv.gz")
+    assert 0 < len(read_dataset(tmp_path / "a.csv.gz", on_error="skip")) < len(faces)
 
 
 def test_a_truncated_zip_says_so(tree, pack, tmp_path):
