@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from hybridfer.errors import StoreError, UnreadableStoreError
-from hybridfer.store.key import FORMAT_VERSION
+from hybridfer.store.key import FORMAT_VERSION, refuse_newer
 
 # What h5py raises on files that are truncated, forged or no HDF5 at all.
 TROUBLE = (OSError, KeyError, RuntimeError, TypeError, ValueError, OverflowError, MemoryError, AttributeError)
@@ -35,7 +35,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     StoreError
         If HDF5 stumbles over its contents, at once or later inside the block.
     UnreadableStoreError
-        If the system refuses to read it.
+        If the system refuses to read it, or a newer hybridfer wrote it.
     """
     try:
         with h5py.File(path, "r", locking=False) as file:
@@ -79,8 +79,20 @@ class Block:
 
 
 def require_members(file: h5py.File, names: set[str]) -> None:
-    """Refuse a file that holds anything but the named datasets, or is of another format."""
+    """Refuse a file that holds anything but the named datasets, or is of another format.
+
+    Raises
+    ------
+    StoreError
+        If it is.
+    UnreadableStoreError
+        If a newer hybridfer wrote it.
+    """
     version = file.attrs.get("format")
+    try:
+        refuse_newer(version, FORMAT_VERSION)
+    except UnreadableStoreError as error:
+        raise UnreadableStoreError(f"{file.filename} cannot be read: {error}") from error
     if not isinstance(version, np.integer) or version != FORMAT_VERSION:
         raise StoreError(f"{file.filename} has format {version!r}; expected {FORMAT_VERSION}.")
     if file.userblock_size or set(file) != names:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfer.errors import StoreError
+from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.store.layout import shards_folder
 from hybridfer.store.manifest import Manifest
 from hybridfer.store.shard import BLOCK_BYTES, DIGEST, Digests, Features, Shard, read_shard, sealed_names
@@ -131,6 +131,8 @@ def refreshed(index: RowIndex, store: Path, manifest: Manifest) -> RowIndex:
     known = {shard.path.name: shard for shard in index.shards}
     try:
         met = [read_shard(folder / name, manifest) for name in names if name not in known]
+    except UnreadableStoreError:
+        raise
     except StoreError as error:
         raise StoreError(f"{error} Run: hybridfer store verify {store}") from error
     if known.keys() <= set(names):

@@ -6,12 +6,29 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 
-from hybridfer.errors import StoreError
+import numpy as np
+
+from hybridfer.errors import StoreError, UnreadableStoreError
 
 FORMAT_VERSION = 1
 PRECISIONS = ("fp32", "bf16", "fp16")
 # A hash shown to a person; the whole one is in key.json.
 SHOWN = 12
+
+
+def refuse_newer(version: object, newest: int) -> None:
+    """Refuse what is of a later format than is known here: it may be sound, and is only not to be read.
+
+    Raises
+    ------
+    UnreadableStoreError
+        If a newer hybridfer wrote it.
+    """
+    if isinstance(version, int | np.integer) and version > newest:
+        raise UnreadableStoreError(
+            f"it was written by a newer hybridfer (format {version}; this one reads {newest}). "
+            "Run: pip install --upgrade hybridfer"
+        )
 
 
 def canonical_json(value: object) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.files import sync
 from hybridfer.home import home
-from hybridfer.store.key import FORMAT_VERSION, StoreKey, canonical_json, parse_json
+from hybridfer.store.key import FORMAT_VERSION, StoreKey, canonical_json, parse_json, refuse_newer
 from hybridfer.store.layout import LOCK, listings_folder, shards_folder, writing
 from hybridfer.store.sealing import aside, is_partial, seal
 
@@ -120,12 +120,7 @@ class Manifest:
         content = parse_json(text)
         if not isinstance(content, dict):
             raise StoreError(f"expected an object; got {type(content).__name__}.")
-        version = content.get("format")
-        if type(version) is int and version > RIDING_VERSION:
-            raise UnreadableStoreError(
-                f"it was written by a newer hybridfer (format {version}; this one reads {RIDING_VERSION}). "
-                "Run: pip install --upgrade hybridfer"
-            )
+        refuse_newer(content.get("format"), RIDING_VERSION)
         widths, riding = content.get("widths"), content.get("riding", [])
         if not isinstance(widths, list) or not isinstance(riding, list):
             raise StoreError(f"expected lists of widths and of the layers that ride along; got {widths!r} and {riding!r}.")

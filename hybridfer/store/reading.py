@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hybridfer.errors import StoreError
+from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.files import given_path
 from hybridfer.store.index import RowIndex, refreshed
 from hybridfer.store.key import StoreKey
@@ -190,6 +190,8 @@ class ReadableStore:
             if name not in self._listings:
                 try:
                     self._listings[name] = read_listing(listings_folder(self.path) / name)
+                except UnreadableStoreError:
+                    raise
                 except StoreError as error:
                     raise StoreError(f"{error} Run: hybridfer store verify {self.path}") from error
         return tuple(self._listings[name] for name in names)

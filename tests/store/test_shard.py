@@ -90,7 +90,7 @@ HOSTILE = {
     "huge": (replaced("features", **HUGE), "beyond the end"),
     "one object more": (lambda file, _: file.create_group("more"), "exactly"),
     "one object less": (lambda file, _: file.pop("checksums"), "exactly"),
-    "newer format": (attributes(format=2), "format"),
+    "older format": (attributes(format=0), "format"),
     "no format": (attributes(format=None), "format"),
     "many formats": (attributes(format=[1, 1]), "format"),
     "no key": (attributes(key=None), "text attribute 'key'"),

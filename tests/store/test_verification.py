@@ -155,6 +155,20 @@ def test_a_store_of_a_newer_hybridfer_is_no_damage_and_stays(filled):
 
 
 @pytest.mark.parametrize("folder", ["shards", "listings"])
+def test_a_file_of_a_newer_hybridfer_is_no_damage_and_stays(filled, folder):
+    file = min((filled.path / folder).iterdir())
+    with h5py.File(file, "r+") as opened:
+        opened.attrs["format"], opened["more"] = 2, [1]
+    before = sorted(filled.path.rglob("*"))
+    newer = rf"{file.name} cannot be read: it was .*\(format 2; this one reads 1\)\. Run: pip install --upgrade hybridfer$"
+    with pytest.raises(UnreadableStoreError, match=newer):
+        verify_store(filled.path, quarantine=True)
+    with pytest.raises(UnreadableStoreError, match=newer):
+        FeatureStore(filled.path).listings()
+    assert sorted(filled.path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("folder", ["shards", "listings"])
 def test_what_the_system_refuses_to_read_is_no_damage_and_stays(filled, monkeypatch, folder):
     read = h5py.File
 
