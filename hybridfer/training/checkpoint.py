@@ -13,7 +13,7 @@ import torch
 from skorch.callbacks import Callback
 from skorch.history import History
 
-from ..errors import WeightsError
+from ..errors import WeightsError, is_out_of_memory
 from ..files import write_aside
 from ..networks.torch_files import load_plain
 from ..phrases import listed
@@ -158,10 +158,10 @@ def refusing_damage(path: Path) -> Iterator[None]:
     """Refuse a checkpoint over which reading, or going on from what was read, stumbles."""
     try:
         yield
-    except torch.cuda.OutOfMemoryError:
-        raise
     # a damaged file may fail anywhere, by any error
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         # of what torch misses in a state the first line alone
         told = f"no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0].rstrip(":")
         raise WeightsError(f"{path} is no readable checkpoint ({told}). Remove it to train from the start.") from error

@@ -224,6 +224,19 @@ def test_a_checkpoint_of_this_training_with_damaged_contents_is_refused(fields, 
         quick(**settings, resume=True).fit(*faces)
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")], ids=repr)
+def test_too_little_memory_is_not_taken_for_a_damaged_checkpoint(error, quick, faces, tmp_path, monkeypatch):
+    def fail(path):
+        raise error
+
+    settings = {"checkpoint": tmp_path / "training.checkpoint", "max_epochs": 1}
+    quick(**settings).fit(*faces)
+    monkeypatch.setattr("hybridfer.training.checkpoint.load_plain", fail)
+    with pytest.raises(type(error)) as caught:
+        quick(**settings, resume=True).fit(*faces)
+    assert caught.value is error
+
+
 def test_a_checkpoint_of_another_kind_of_device_is_refused(quick, faces, tmp_path):
     settings = {"checkpoint": tmp_path / "training.checkpoint"}
     quick(**settings, max_epochs=1).fit(*faces)
