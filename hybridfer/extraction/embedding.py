@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from ..digest import image_digests
 from ..store import FeatureStore, StoreKey
+from ..store.layout import unwritable
 from .memory import MemoryStore
 from .progress import Milestones
 
@@ -116,22 +117,36 @@ def embed_missing(
 
 @contextmanager
 def alone(store: FeatureStore | MemoryStore) -> Iterator[None]:
-    """Hold back other processes and threads that would embed into the same store, so that no image is embedded twice."""
+    """Hold back other processes and threads that would embed into the same store, so that no image is embedded twice.
+
+    Raises
+    ------
+    StoreError
+        If the store's folder cannot be written to.
+    """
     if isinstance(store, MemoryStore):
         with store.embedding:
             yield
         return
     lock = FileLock(store.path / "embedding.lock", poll_interval=0.05)
     try:
-        lock.acquire(timeout=PATIENCE)
-    except Timeout:
-        log.info("waiting for another process that embeds into %s", store.path)
-        lock.acquire()
+        _acquire(lock, store)
+    except OSError as error:
+        raise unwritable(store.path, error) from error
     try:
         store.refresh()
         yield
     finally:
         lock.release()
+
+
+def _acquire(lock: FileLock, store: FeatureStore) -> None:
+    """Wait for a store's lock, and say so where it takes long."""
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        log.info("waiting for another process that embeds into %s", store.path)
+        lock.acquire()
 
 
 class _Lot:

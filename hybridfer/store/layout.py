@@ -37,6 +37,11 @@ def unfinished(store: Path) -> list[Path]:
     return [file for folder in (store, shards_folder(store), listings_folder(store)) for file in leftovers(folder)]
 
 
+def unwritable(store: Path, error: OSError) -> StoreError:
+    """Say that a store's folder takes no files."""
+    return StoreError(f"{store} cannot be written to: {error}. Check permissions.")
+
+
 @contextmanager
 def writing(store: Path) -> Iterator[None]:
     """Hold the store's only lock; readers need none.
@@ -55,7 +60,7 @@ def writing(store: Path) -> Iterator[None]:
     except Timeout as error:
         raise StoreError(f"{store} has been locked by another process for {LOCK_SECONDS:.0f} seconds.") from error
     except OSError as error:
-        raise StoreError(f"{store} cannot be written to: {error}. Check permissions.") from error
+        raise unwritable(store, error) from error
     try:
         for file in unfinished(store):
             file.unlink(missing_ok=True)

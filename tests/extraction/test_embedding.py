@@ -6,6 +6,7 @@ import pytest
 from filelock import FileLock
 
 from hybridfer.digest import image_digests
+from hybridfer.errors import StoreError
 from hybridfer.extraction import MemoryStore, alone, blocks_of, embed_missing, embedding
 from hybridfer.store import FeatureStore, StoreKey
 
@@ -118,6 +119,16 @@ def test_who_waits_for_another_process_is_told_so_and_then_sees_its_rows(images,
         assert not store.missing(image_digests(images)).any()
     thread.join()
     assert "waiting for another process" in caplog.text
+
+
+def test_a_store_that_cannot_be_written_to_is_told_before_an_image_is_embedded(tmp_path):
+    store = FeatureStore.create(tmp_path / "s.store", KEY, {"embedding": 1})
+    (store.path / "embedding.lock").mkdir()
+    with (
+        pytest.raises(StoreError, match=r"s\.store cannot be written to: .*embedding\.lock.*\. Check permissions\.$"),
+        alone(store),
+    ):
+        pass
 
 
 def test_a_lock_is_given_back_when_the_work_fails(tmp_path):
