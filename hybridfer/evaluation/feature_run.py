@@ -278,7 +278,12 @@ def _epoch(told: Mapping[str, Any], place: int) -> Epoch:
 
 def _number(value: Any) -> float | None:
     """A finite number; None for all else."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    try:
+        number = float(value) if isinstance(value, int | float) else math.nan
+    # a whole number that no float holds
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _whole(value: Any) -> int | None:

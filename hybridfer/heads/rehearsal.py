@@ -64,7 +64,8 @@ def rehearse_recipe(recipe: str | Path | PipelineRecipe, n_classes: int = 3) -> 
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 clone(pipeline).set_params(**params).fit(X, y)
-        except (ValueError, TypeError) as error:
+        # OverflowError comes of whole numbers that a head's own arithmetic does not hold
+        except (ValueError, TypeError, OverflowError) as error:
             tried = ", ".join(f"{name} = {value!r}" for name, value in params.items()) or "its own parameters"
             raise RecipeError(f"pipeline recipe {recipe.name!r} cannot be fitted with {tried}: {error}") from error
     return max(1, len(candidates) - 1)

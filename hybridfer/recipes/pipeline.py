@@ -22,6 +22,9 @@ def _plain_value(value: Any) -> Any:
             raise ValueError(f"expected a string, a number, true, false, or a list or table of these, got {value!r}")
         if isinstance(part, float) and not math.isfinite(part):
             raise ValueError(f"expected finite numbers, got {value!r}")
+        # what TOML itself promises; heads fail on larger ones by errors of all kinds, or never come to an end
+        if isinstance(part, int) and not -(2**63) <= part < 2**63:
+            raise ValueError(f"expected whole numbers of at most 64 bits, got {value!r}")
     return value
 
 

@@ -18,6 +18,11 @@ def test_an_epoch_whose_number_is_none_has_that_of_its_place():
     assert [epoch.epoch for epoch in read_history([{"epoch": "one"}, {"epoch": None}, {"epoch": 7}])] == [1, 2, 7]
 
 
+def test_a_number_that_no_float_holds_is_not_told():
+    (epoch,) = read_history([{"train_loss": 10**400, "valid_loss": 1.5, "dur": -(10**400)}])
+    assert epoch == Epoch(1, valid_loss=1.5)
+
+
 def losses(*values: float | None) -> list[Epoch]:
     return [Epoch(number, valid_loss=value) for number, value in enumerate(values, start=1)]
 

@@ -24,6 +24,7 @@ def test_every_candidate_of_a_shipped_recipe_can_be_fitted(name):
         ({"head": "svm", "grid": {"C": [1, -1]}}, "head__C = -1: .* Got -1"),
         ({"head": "xgboost", "grid": {"max_depth": ["deep"]}}, "max_depth = 'deep'"),
         ({"head": "linear-svc", "parameters": {"loss": "hinge"}}, "dual=False"),
+        ({"head": "svm", "grid": {"max_iter": [100, 2**40]}}, "head__max_iter = 1099511627776: value too large"),
     ],
 )
 def test_a_value_that_a_head_refuses_is_told_in_its_words(fields, message):

@@ -162,7 +162,7 @@ def test_mistakes_in_a_pipeline_recipe_are_located_in_its_grid(write):
     text = """
     scaler = "standart"
     pca = 1.5
-    parameters = {"a b" = 1, x = nan, y = [[1]]}
+    parameters = {"a b" = 1, x = nan, y = [[1]], z = 9223372036854775808}
     grid = [{C = [1]}, {C = 3, gamma = []}]
     """
 
@@ -175,6 +175,7 @@ def test_mistakes_in_a_pipeline_recipe_are_located_in_its_grid(write):
         "parameters.a b: expected a parameter's name, got 'a b'",
         "parameters.x: expected finite numbers, got nan",
         "parameters.y: expected a string, a number, true, false, or a list or table of these, got [[1]]",
+        "parameters.z: expected whole numbers of at most 64 bits, got 9223372036854775808",
         "pca: expected an integer or a number below 1.0, got 1.5",
         "scaler: expected 'none', 'standard', 'minmax', 'l2' or 'power', got 'standart'; did you mean 'standard'?",
     ]
