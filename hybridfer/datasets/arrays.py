@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -17,13 +15,11 @@ from hybridfer.datasets.decode import StoredImages
 from hybridfer.datasets.layout import usage_of_word
 from hybridfer.datasets.records import Records
 from hybridfer.errors import DatasetError
+from hybridfer.npz_layout import NpzError, read_npz
 
 _KEYS = {"images": ("images", "X"), "labels": ("labels", "y")}
 #: What labels may be: truth values, whole and other numbers, bytes, words.
 _LABEL_KINDS = "biufSU"
-#: What numpy raises for damaged files; RuntimeError is zipfile's for encrypted members and unknown compressions, MemoryError
-#: comes of an array that claims too much.
-_UNREADABLE = (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile, KeyError, RuntimeError, MemoryError)
 
 #: What is wrong, and with which row: names need not be unique.
 Fault = tuple[int, str]
@@ -52,9 +48,8 @@ def read_arrays(source: Path | BinaryIO, name: str) -> Records:
         loaded.
     """
     try:
-        with np.load(source, allow_pickle=False) as file:
-            found = {key: file[key] for key in file.files}
-    except _UNREADABLE as error:
+        found = read_npz(source)
+    except NpzError as error:
         raise DatasetError(f"{name} cannot be read as an npz ({error}).") from error
     images = _images(found, name)
     count = len(images)

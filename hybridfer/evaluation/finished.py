@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,6 +15,7 @@ import numpy as np
 
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.files import write_aside
+from hybridfer.npz_layout import read_npz
 
 FORMAT = 3
 PROBABILITIES = ("probabilities", "validation_probabilities")
@@ -37,12 +36,12 @@ class FinishedHeads:
     def find(self, identity: Mapping[str, Any]) -> Prediction | None:
         """Return the predictions of a head that was finished before; None if there are none that can be read."""
         try:
-            with self._path(identity).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                told = json.loads(str(arrays["told"]))
-                told["warnings"] = tuple(told["warnings"])
-                known = {name: arrays.get(name) for name in PROBABILITIES}
-                return Prediction(arrays["labels"], **known, **told)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
+            arrays = read_npz(self._path(identity))
+            told = json.loads(str(arrays["told"]))
+            told["warnings"] = tuple(told["warnings"])
+            known: dict[str, Any] = {name: arrays.get(name) for name in PROBABILITIES}
+            return Prediction(arrays["labels"], **known, **told)
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def keep(self, identity: Mapping[str, Any], prediction: Prediction) -> None:

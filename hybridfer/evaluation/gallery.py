@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from hybridfer.errors import HybridferError
 from hybridfer.evaluation.predictions import PredictionTable
 from hybridfer.evaluation.rows import Key, Row, best_row
 from hybridfer.files import write_aside
+from hybridfer.npz_layout import read_npz
 
 if TYPE_CHECKING:
     from hybridfer.audit.report import AuditReport, Group
@@ -231,12 +230,12 @@ class Gallery:
         if not path.exists():
             return None
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                images, index = arrays["images"], json_layout.from_json(GalleryIndex, str(arrays["index"]))
+            arrays = read_npz(path)
+            images, index = arrays["images"], json_layout.from_json(GalleryIndex, str(arrays["index"]))
             if index.format != FORMAT or images.dtype != np.uint8 or images.ndim not in (3, 4):
                 raise ValueError(f"format {index.format}, images {images.dtype} of shape {images.shape}")
             return cls(images, index)
-        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        except ValueError as error:
             raise HybridferError(
                 f"{path} is no readable gallery ({error}). Remove it to do without the images, or run the benchmark again."
             ) from error

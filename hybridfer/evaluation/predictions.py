@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +15,7 @@ from hybridfer.csv_layout import to_csv
 from hybridfer.errors import HybridferError
 from hybridfer.evaluation.prediction import Key, Prediction
 from hybridfer.files import write_aside
+from hybridfer.npz_layout import read_npz
 
 CSV_NAME = "predictions.csv"
 ARRAYS_NAME = "predictions.npz"
@@ -192,24 +191,23 @@ class PredictionTable:
         """
         path = Path(folder) / ARRAYS_NAME
         try:
-            # opened here: np.load leaves a damaged archive open
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                keys = list(zip(arrays["features"].tolist(), arrays["pipelines"].tolist(), strict=True))
-                # files of format version 1 have no projections
-                projected = arrays["projected"].tolist() if "projected" in arrays else []
-                return cls(
-                    names=arrays["names"],
-                    labels=arrays["labels"],
-                    digests=arrays["digests"],
-                    twins=arrays["twins"],
-                    classes=tuple(arrays["classes"].tolist()),
-                    predicted=dict(zip(keys, arrays["predicted"], strict=True)),
-                    probabilities={
-                        key: arrays[f"probabilities_{i}"] for i, key in enumerate(keys) if f"probabilities_{i}" in arrays
-                    },
-                    projections={recipe: arrays[f"projection_{i}"] for i, recipe in enumerate(projected)},
-                )
-        except (OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            arrays = read_npz(path)
+            keys = list(zip(arrays["features"].tolist(), arrays["pipelines"].tolist(), strict=True))
+            # files of format version 1 have no projections
+            projected = arrays["projected"].tolist() if "projected" in arrays else []
+            return cls(
+                names=arrays["names"],
+                labels=arrays["labels"],
+                digests=arrays["digests"],
+                twins=arrays["twins"],
+                classes=tuple(arrays["classes"].tolist()),
+                predicted=dict(zip(keys, arrays["predicted"], strict=True)),
+                probabilities={
+                    key: arrays[f"probabilities_{i}"] for i, key in enumerate(keys) if f"probabilities_{i}" in arrays
+                },
+                projections={recipe: arrays[f"projection_{i}"] for i, recipe in enumerate(projected)},
+            )
+        except (ValueError, TypeError) as error:
             raise HybridferError(f"{path} is no readable predictions file ({error}). Run the benchmark again.") from error
 
     def _headings(self) -> list[str]:

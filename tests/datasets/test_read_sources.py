@@ -244,6 +244,14 @@ def test_words_in_an_npz_may_be_bytes(tmp_path):
         assert read.names.tolist() == ["a.png", "b.png"]
 
 
+@pytest.mark.parametrize("opener", [gzip.open, lzma.open, bz2.open])
+def test_a_compressed_npz_is_read(faces, same, tmp_path, opener):
+    np.savez(tmp_path / "faces.npz", images=faces.images, labels=faces.labels, splits=faces.splits)
+    with opener(tmp_path / "faces.npz.packed", "wb") as file:
+        file.write((tmp_path / "faces.npz").read_bytes())
+    assert same(read_dataset(tmp_path / "faces.npz.packed"), faces)
+
+
 def test_an_npz_inside_a_zip_is_read(faces, same, pack, tmp_path):
     (tmp_path / "in").mkdir()
     np.savez(tmp_path / "in" / "faces.npz", images=faces.images, labels=faces.labels, splits=faces.splits)

@@ -1,3 +1,7 @@
+import io
+import struct
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -100,3 +104,14 @@ def report(predictions, table) -> BenchmarkReport:
         predictions=table,
         chosen=compare_chosen(np.arange(N) % 3, table.twins, predictions),
     )
+
+
+@pytest.fixture(scope="session")
+def greedy_npz() -> bytes:
+    """An npz of a few hundred bytes whose arrays, those that our files begin with, claim more than any memory holds."""
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (100000000, 1000000)}\n"
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("images", "features", "told"):
+            archive.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    return file.getvalue()

@@ -95,6 +95,12 @@ def test_a_damaged_gallery_is_named(tmp_path):
         Gallery.read(tmp_path)
 
 
+def test_a_gallery_that_claims_more_than_the_memory_holds_is_named(tmp_path, greedy_npz):
+    (tmp_path / "gallery.npz").write_bytes(greedy_npz)
+    with pytest.raises(HybridferError, match=r"gallery\.npz is no readable gallery \(Unable to allocate .*\)\. Remove it"):
+        Gallery.read(tmp_path)
+
+
 def test_a_pickle_in_a_gallery_is_not_loaded(tmp_path):
     np.savez(tmp_path / "gallery.npz", images=np.zeros((1, 2, 2), dtype=np.uint8), index=np.array({"a": 1}, dtype=object))
     with pytest.raises(HybridferError, match="no readable gallery"):

@@ -77,6 +77,12 @@ def test_a_flipped_byte_is_refused_with_the_files_name_wherever_it_is(table, tmp
     assert refused > len(content) / 29 / 2
 
 
+def test_an_arrays_file_that_claims_more_than_the_memory_holds_is_refused(tmp_path, greedy_npz):
+    (tmp_path / "predictions.npz").write_bytes(greedy_npz)
+    with pytest.raises(HybridferError, match=r"predictions\.npz is no readable predictions file \(Unable to allocate .*\)"):
+        PredictionTable.read(tmp_path)
+
+
 def test_a_pickle_in_the_arrays_file_is_refused(table, tmp_path):
     table.write(tmp_path)
     with np.load(tmp_path / "predictions.npz") as arrays:

@@ -356,6 +356,14 @@ def test_a_damaged_file_of_a_finished_head_is_as_none(tmp_path, damage):
         assert found is None or np.array_equal(found.labels, np.arange(200) % 3)
 
 
+def test_a_file_of_a_finished_head_that_claims_more_than_the_memory_holds_is_as_none(tmp_path, greedy_npz):
+    heads, identity = FinishedHeads(tmp_path), {"recipe": "knn"}
+    heads.keep(identity, Prediction(np.arange(2)))
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(greedy_npz)
+    assert heads.find(identity) is None
+
+
 def test_a_source_is_named_without_the_folders_above_it(faces, weights, tmp_path):
     for source in (str(tmp_path / "faces.zip"), os.path.join(tmp_path, "sub", "")):
         told = run(replace(faces, source=source), weights, [KNN]).dataset.source
