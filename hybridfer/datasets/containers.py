@@ -15,6 +15,7 @@ import tarfile
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -69,6 +70,15 @@ class Container(ABC):
     @abstractmethod
     def open(self, member: int) -> BinaryIO:
         """A stream over a member, for what is better not held at once."""
+
+    def _leave_out_repeated(self, members: dict[str, Any], times: Counter[str]) -> None:
+        """Remember as broken what several members share a name with: none of them can be told from the others."""
+        for name, count in times.items():
+            if count > 1 and not name.endswith("/") and not is_unwanted(name):
+                members.pop(name, None)
+                self.broken.append(
+                    (name, f"is the name of {count} members of the archive; pack it again with each name once")
+                )
 
     def head(self, member: int) -> bytes:
         """The first bytes of a member, empty where it cannot be read."""

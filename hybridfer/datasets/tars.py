@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import tarfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -41,9 +42,9 @@ class _Tar(Container):
         super().__init__(path.name)
         self.path = path
 
-    def _walk(self, archive: tarfile.TarFile, keep: Callable[[str, tarfile.TarInfo], None]) -> None:
-        """Hand every regular member to `keep`; a break in the archive ends the walk and is remembered."""
-        last = "its first member"
+    def _walk(self, archive: tarfile.TarFile, keep: Callable[[str, tarfile.TarInfo], None]) -> Counter[str]:
+        """Hand every regular member to `keep`, and count the names; a break in the archive ends the walk, and is told."""
+        last, times = "its first member", Counter[str]()
         try:
             for info in archive:
                 last = name = _checked(info, self.label)
@@ -54,9 +55,11 @@ class _Tar(Container):
                 elif info.issparse():
                     self.broken.append((name, "is a sparse file, which is not read from a tar"))
                 else:
+                    times[name] += 1
                     keep(name, info)
         except BROKEN_STREAM as error:
             self.broken.append((self.label, f"the archive breaks off after {last} ({error})"))
+        return times
 
     def open(self, member: int) -> BinaryIO:
         """A stream over a member."""
@@ -72,7 +75,8 @@ class PlainTar(_Tar):
         with path.open("rb") as file:
             self._bytes = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
             with tarfile.open(fileobj=file, mode="r:") as archive:
-                self._walk(archive, lambda name, info: found.update({name: (info.offset_data, info.size)}))
+                times = self._walk(archive, lambda name, info: found.update({name: (info.offset_data, info.size)}))
+        self._leave_out_repeated(found, times)
         self.names = sorted(found)
         self._spans = [found[name] for name in self.names]
 
@@ -93,7 +97,8 @@ class PackedTar(_Tar):
         self._blobs: dict[str, Blob] = {}
         self._held = 0
         with opener(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-            self._walk(archive, lambda name, info: self._keep(archive, name, info))
+            times = self._walk(archive, lambda name, info: self._keep(archive, name, info))
+        self._leave_out_repeated(self._blobs, times)
         self.names = sorted(self._blobs)
 
     def _keep(self, archive: tarfile.TarFile, name: str, info: tarfile.TarInfo) -> None:

@@ -51,13 +51,6 @@ class ZipArchive(Container):
         self.names = sorted(name for name in infos if not name.endswith("/") and not is_unwanted(name))
         self._infos = [infos[name] for name in self.names]
 
-    def _leave_out_repeated(self, infos: dict[str, zipfile.ZipInfo], times: Counter[str]) -> None:
-        """Remember as broken what several members share a name with: none of them can be told from the others."""
-        for name, count in times.items():
-            if count > 1 and not name.endswith("/") and not is_unwanted(name):
-                del infos[name]
-                self.broken.append((name, f"is the name of {count} members of the zip; pack it again with each name once"))
-
     def _checked(self, info: zipfile.ZipInfo) -> str:
         if stat.S_ISLNK(info.external_attr >> 16):
             raise DatasetError(

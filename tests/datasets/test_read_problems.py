@@ -284,7 +284,20 @@ def test_members_of_one_name_are_told_and_none_of_them_is_taken(tree, pack, tmp_
     name = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.png"))[0]
     with zipfile.ZipFile(packed, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr(name, b"another one")
-    assert len(check_skip_and_raise(packed, name, "is the name of 2 members of the zip")) == 83
+    assert len(check_skip_and_raise(packed, name, "is the name of 2 members of the archive")) == 83
+
+
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz"])
+def test_members_of_one_name_in_a_tar_are_told_as_those_of_a_zip_are(tree, png, pack, tmp_path, suffix):
+    name = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.png"))[0]
+    packed, other = pack(tree, tmp_path / "a.tar"), tmp_path / "b.png"
+    other.write_bytes(png(np.zeros((48, 48), dtype=np.uint8)))
+    with tarfile.open(packed, "a") as archive:
+        archive.add(other, name)
+    if suffix == "tar.gz":
+        packed = tmp_path / "a.tar.gz"
+        packed.write_bytes(gzip.compress((tmp_path / "a.tar").read_bytes()))
+    assert len(check_skip_and_raise(packed, name, "is the name of 2 members of the archive")) == 83
 
 
 @pytest.mark.parametrize("suffix", ["tar.gz", "tar.xz"])
