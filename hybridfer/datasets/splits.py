@@ -36,7 +36,8 @@ def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: flo
     Raises
     ------
     DatasetError
-        If the share is not between 0 and 1, or a class has fewer than two distinct images.
+        If the share is not between 0 and 1, the seed is no integer from 0 to 2**32 - 1, or a class has fewer than two
+        distinct images.
 
     Examples
     --------
@@ -47,6 +48,10 @@ def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: flo
     """
     if not 0 < fraction < 1:
         raise DatasetError(f"The share of a carved split must lie between 0 and 1; got {fraction}.")
+    # a truth value is an integer to isinstance
+    whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
+    if not whole or not 0 <= random_state < 2**32:
+        raise DatasetError(f"random_state of a carved split must be an integer from 0 to 2**32 - 1; got {random_state!r}.")
     # of images whose copies have several labels, the first label stands for all
     order = np.lexsort((labels, digests))
     distinct, first = np.unique(digests[order], return_index=True)
@@ -65,7 +70,7 @@ def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: flo
 
 def _hashed(digests: NDArray[np.bytes_], random_state: int) -> NDArray[np.bytes_]:
     """Hash each digest with a seed: a shuffle in which an image's place owes nothing to the other images."""
-    salt = random_state.to_bytes(8, "little", signed=True)
+    salt = int(random_state).to_bytes(8, "little", signed=True)
     return np.array(
         [hashlib.blake2b(digest, digest_size=8, salt=salt).digest() for digest in digests.tolist()], dtype="V8"
     ).view(">u8")

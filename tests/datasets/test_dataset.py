@@ -76,6 +76,18 @@ def test_validation_is_carved_from_train_in_proportion_and_repeatably(only_train
     assert np.array_equal(carved.images, only_train.images)
 
 
+def test_a_seed_of_numpy_carves_as_that_of_python_does(only_train):
+    for seed in (np.int64(5), np.uint8(5)):
+        carved = only_train.with_validation(0.2, random_state=seed)
+        assert np.array_equal(carved.splits, only_train.with_validation(0.2, random_state=5).splits)
+
+
+@pytest.mark.parametrize("seed", [0.0, np.float64(1), True, np.True_, -1, np.int64(-1), 2**32, 10**400, "0", None])
+def test_what_is_no_seed_is_told(only_train, seed):
+    with pytest.raises(DatasetError, match=r"random_state of a carved split must be an integer from 0 to 2\*\*32 - 1; got"):
+        only_train.with_validation(random_state=seed)
+
+
 def test_which_images_are_carved_does_not_depend_on_other_classes_or_the_order(only_train):
     whole = only_train.with_validation(0.25)
     held = set(whole.digests[whole.splits == "validation"].tolist())
