@@ -41,7 +41,7 @@ from .files import given_path
 from .image_arrays import as_images, refuse_no_images
 from .networks import Embedder, Network, find_architecture, is_backbone, load_network
 from .recipes import FeatureRecipe, load_recipe
-from .store import FeatureStore
+from .store import FeatureStore, is_store
 from .training import recipe_classifier, trained_anew, trained_once
 from .training.fitted_images import CHECKS, images_as_fitted
 
@@ -336,7 +336,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         shelf: Callable[..., Kept] = in_memory
         if self.store is not None:
             path = given_path(self.store)
-            if path.suffix == ".store" or (path / "key.json").exists():
+            if path.suffix == ".store" or is_store(path):
                 return open_store(path, *features), row_source(*features, on_loan)
             # any other folder is a shelf for stores, so that a grid over layers or weights finds each its own
             shelf = partial(on_disk, root=path)

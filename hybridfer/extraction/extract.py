@@ -21,8 +21,7 @@ from ..files import given_path
 from ..networks import Embedder, Network, Preprocessing, is_backbone, load_network, network_preprocessing
 from ..networks.weights import is_weights_file
 from ..recipes import FeatureRecipe, load_recipe
-from ..store import FeatureStore, Listing
-from ..store.manifest import NAME
+from ..store import FeatureStore, Listing, is_store
 from ..suggestion import suggest
 from .embedding import RowSource, alone, blocks_of, embed_missing, read_ahead
 from .keys import asked_layers, default_store_path, open_store, store_key, with_riding
@@ -164,7 +163,7 @@ def extract_features(
     given = None if store is None else given_path(store)
     path = given or default_store_path(store_key(network, embedder), name, asked=asked)
     blocks = images.blocks()
-    if not (path / NAME).exists():
+    if not is_store(path):
         # a source that cannot be read leaves no empty store behind
         blocks = read_ahead(blocks)
     return _extract(open_store(path, network, embedder, asked), images, blocks, rows, progress, start)

@@ -13,7 +13,7 @@ from torch import nn
 from ..errors import RecipeError, StoreError
 from ..home import home
 from ..networks import Embedder, Network
-from ..store import FeatureStore, StoreKey
+from ..store import FeatureStore, StoreKey, is_store
 from ..store.manifest import NAME, Manifest, read_manifest
 from .architecture import function_of
 
@@ -176,7 +176,7 @@ def open_store(
         If the store there holds other features; the message names the field that differs.
     """
     riding = [layer for layer in embedder.layers if layer not in asked]
-    if without_riding and riding and (path / NAME).exists():
+    if without_riding and riding and is_store(path):
         found = FeatureStore(path)
         if found.key == store_key(network, embedder, asked):
             return found

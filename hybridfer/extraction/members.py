@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ..digest import image_digests
 from ..errors import StoreError
 from ..networks import Embedder, Network, join_rows
-from ..store import FeatureStore
-from ..store.manifest import NAME
+from ..store import FeatureStore, is_store
 from .embedding import RowSource, alone
 from .keys import default_store_path, layer_widths, open_store, store_key
 from .memory import MEMORY, MemoryStore
@@ -54,7 +53,7 @@ def on_loan(network: Network, embedder: Embedder, asked: Sequence[str]) -> Lent:
     key = store_key(network, embedder)
     path = default_store_path(key, network.name)
     try:
-        found = FeatureStore(path) if (path / NAME).exists() else None
+        found = FeatureStore(path) if is_store(path) else None
     except StoreError as error:
         log.warning("rows of %s are computed, as its store cannot be read: %s", network.name, error)
         found = None

@@ -42,6 +42,7 @@ This package needs NumPy, h5py, xxhash and filelock; it never imports torch.
 
 from hybridfer.store.key import FORMAT_VERSION, StoreKey
 from hybridfer.store.listing import Listing
+from hybridfer.store.manifest import is_store
 from hybridfer.store.report import ListingInfo, StoreInfo, VerifyReport
 from hybridfer.store.store import FeatureStore
 from hybridfer.store.verification import verify_store
@@ -54,5 +55,6 @@ __all__ = [
     "StoreInfo",
     "StoreKey",
     "VerifyReport",
+    "is_store",
     "verify_store",
 ]

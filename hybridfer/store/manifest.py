@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hybridfer.errors import StoreError, UnreadableStoreError
-from hybridfer.files import sync
+from hybridfer.files import given_path, sync
 from hybridfer.home import home
 from hybridfer.store.key import FORMAT_VERSION, StoreKey, canonical_json, parse_json, refuse_newer
 from hybridfer.store.layout import LOCK, listings_folder, shards_folder, writing
@@ -130,6 +130,22 @@ class Manifest:
         return manifest
 
 
+def is_store(path: str | os.PathLike[str]) -> bool:
+    """Tell whether there is a store, be it damaged: key.json makes a folder one.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A folder, or where there is none.
+
+    Examples
+    --------
+    >>> is_store("no folder")
+    False
+    """
+    return (given_path(path) / NAME).exists()
+
+
 def read_manifest(path: Path) -> Manifest:
     """Read the key.json of the store at `path`.
 
@@ -173,7 +189,7 @@ def lay_out(path: Path, manifest: Manifest) -> None:
         raise StoreError(f"{path} cannot be made a feature store: {_reason(path, error)}. {_way_out(path)}") from error
     _require_no_strangers(path)
     with writing(path):
-        if not (path / NAME).exists():
+        if not is_store(path):
             _require_blank(path)
             with aside(path) as partial:
                 partial.write_text(manifest.to_json(), encoding="utf-8", newline="\n")
@@ -195,7 +211,7 @@ def _way_out(path: Path) -> str:
 
 def _require_no_strangers(path: Path) -> None:
     """Refuse a folder that is neither a store nor the beginnings of one, before anything is written into it."""
-    if (path / NAME).exists():
+    if is_store(path):
         return
     # another process may be making the store just now, key.json included
     begun = {path / LOCK, path / NAME, shards_folder(path), listings_folder(path)}

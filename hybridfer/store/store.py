@@ -14,7 +14,7 @@ from hybridfer.store.joining import SHARD_BYTES, compact_shards, intact_rows
 from hybridfer.store.key import StoreKey
 from hybridfer.store.layout import listings_folder, shards_folder, writing
 from hybridfer.store.listing import Listing, write_listing
-from hybridfer.store.manifest import NAME, Manifest, lay_out, read_manifest
+from hybridfer.store.manifest import Manifest, is_store, lay_out, read_manifest
 from hybridfer.store.reading import ReadableStore
 from hybridfer.store.report import VerifyReport
 from hybridfer.store.shard import Digests, Features, as_digests, read_shard, write_shard
@@ -104,7 +104,7 @@ class FeatureStore(ReadableStore):
             other things.
         """
         folder, wanted = given_path(path), Manifest.of(key, widths, riding or {})
-        if not (folder / NAME).exists():
+        if not is_store(folder):
             lay_out(folder, wanted)
         if differing := read_manifest(folder).difference(wanted):
             raise StoreError(

@@ -4,7 +4,7 @@ import pytest
 
 from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.store import FeatureStore, verify_store
-from hybridfer.store.manifest import NAME
+from hybridfer.store.manifest import NAME, is_store
 
 
 def test_any_changed_byte_of_the_key_file_is_refused(store, flip):
@@ -154,3 +154,13 @@ def test_only_the_last_layers_ride_along_and_never_all(tmp_path, key):
         with pytest.raises(StoreError, match="riding must be the last of"):
             FeatureStore.create(tmp_path / "new", key, widths, riding)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_with_a_key_is_a_store_be_it_damaged(store, tmp_path, monkeypatch):
+    assert is_store(store.path)
+    (store.path / NAME).write_text("damaged")
+    assert is_store(str(store.path))
+    assert not is_store(tmp_path)
+    assert not is_store(tmp_path / "none.store")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert is_store(f"~/{store.path.name}")
