@@ -14,7 +14,7 @@ from hybridfer.evaluation.comparisons import BestComparison, SoftmaxComparison
 from hybridfer.evaluation.environment import Environment
 from hybridfer.evaluation.feature_run import Epoch, FeatureRun
 from hybridfer.evaluation.metrics import ClassScores, Scores
-from hybridfer.evaluation.report import BenchmarkReport, ReportError
+from hybridfer.evaluation.report import FORMAT_VERSION, BenchmarkReport, ReportError
 from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.selective import SelectiveCurve
 from hybridfer.evaluation.subgroups import SubgroupScores
@@ -246,3 +246,9 @@ def test_is_written_and_read_below_the_home_folder(report, tmp_path, monkeypatch
     report.write("~/run")
 
     assert BenchmarkReport.read("~/run").to_json() == BenchmarkReport.read(tmp_path / "run").to_json() == report.to_json()
+
+
+def test_the_page_on_the_layout_names_the_version_that_is_written():
+    page = DOCUMENT.read_text(encoding="utf-8")
+    assert f"This page describes version {FORMAT_VERSION}." in page
+    assert f"| `format_version` | integer | {FORMAT_VERSION} |" in page
