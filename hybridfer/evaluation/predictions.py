@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hybridfer.csv_layout import to_csv
+from hybridfer.digest import DIGEST
 from hybridfer.errors import HybridferError
 from hybridfer.evaluation.prediction import Key, Prediction
 from hybridfer.files import write_aside
@@ -128,7 +129,7 @@ class PredictionTable:
         return cls(
             names=np.asarray(names, dtype=np.str_),
             labels=np.asarray(y, dtype=np.int64),
-            digests=np.asarray(digests, dtype="S16"),
+            digests=np.asarray(digests, dtype=DIGEST),
             twins=np.asarray(twins, dtype=np.bool_),
             classes=tuple(classes),
             predicted={key: p.labels.astype(np.int64) for key, p in predictions.items()},

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from ..digest import image_digests
+from ..digest import DIGEST, image_digests
 from ..store import FeatureStore, StoreKey
 from ..store.layout import unwritable
 from .memory import MemoryStore
@@ -112,7 +112,7 @@ def embed_missing(
                 milestones.advance(len(block))
         while lot.images:
             write(*lot.embedded(embedder, layers))
-    return np.concatenate(seen) if seen else np.empty(0, dtype="S16")
+    return np.concatenate(seen) if seen else np.empty(0, dtype=DIGEST)
 
 
 @contextmanager

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer.digest import DIGEST
 from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.store.layout import shards_folder
 from hybridfer.store.manifest import Manifest
-from hybridfer.store.shard import BLOCK_BYTES, DIGEST, Digests, Features, Shard, read_shard, sealed_names
+from hybridfer.store.shard import BLOCK_BYTES, Digests, Features, Shard, read_shard, sealed_names
 
 Columns = Sequence[tuple[slice, slice]]
 

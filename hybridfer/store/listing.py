@@ -12,12 +12,13 @@ import numpy as np
 import xxhash
 from numpy.typing import ArrayLike, NDArray
 
+from hybridfer.digest import DIGEST
 from hybridfer.errors import StoreError
 from hybridfer.phrases import listed
 from hybridfer.store.contiguous import attribute, block, created, opened, require_members
 from hybridfer.store.key import canonical_json
 from hybridfer.store.sealing import aside, seal
-from hybridfer.store.shard import DIGEST, SUFFIX, Digests
+from hybridfer.store.shard import SUFFIX, Digests
 
 MEMBERS = {"digests", "labels", "splits", "names", "classes"}
 TEXTS = ("splits", "names", "classes")

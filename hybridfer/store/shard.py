@@ -11,12 +11,12 @@ import numpy as np
 import xxhash
 from numpy.typing import ArrayLike, NDArray
 
+from hybridfer.digest import DIGEST
 from hybridfer.errors import StoreError
 from hybridfer.store.contiguous import attribute, block, created, opened, require_members
 from hybridfer.store.manifest import Manifest
 from hybridfer.store.sealing import aside, seal
 
-DIGEST = np.dtype("S16")
 SUFFIX = ".h5"
 MEMBERS = {"features", "digests", "checksums"}
 # Large enough that the disk is busy, small enough that several fit into any machine's memory.

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer.digest import DIGEST
 from hybridfer.errors import StoreError, UnreadableStoreError
 from hybridfer.files import given_path, sync
 from hybridfer.store.layout import damaged_folder, listings_folder, shards_folder, unfinished, writing
 from hybridfer.store.listing import Listing, read_listing
 from hybridfer.store.manifest import Manifest, read_manifest
 from hybridfer.store.report import VerifyReport
-from hybridfer.store.shard import DIGEST, Digests, file_digest, read_shard, sealed_names
+from hybridfer.store.shard import Digests, file_digest, read_shard, sealed_names
 
 # Rows of one shard that are named one by one; what is beyond is counted.
 NAMED_ROWS = 10
