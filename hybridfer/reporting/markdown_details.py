@@ -13,10 +13,16 @@ from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.subgroups import TOO_FEW
 from hybridfer.reporting.chosen_words import outcome, softmax_in_table, with_table
 from hybridfer.reporting.gfm import NONE, escape, table
-from hybridfer.reporting.shown import EARLIER, images_per_second, ordered_rows, seen_of_test, seen_of_validation, shown_run
+from hybridfer.reporting.shown import (
+    EARLIER,
+    first_problems,
+    images_per_second,
+    ordered_rows,
+    seen_of_test,
+    seen_of_validation,
+    shown_run,
+)
 
-# a dataset can have thousands of unreadable images; report.json lists them all
-_SHOWN_PROBLEMS = 20
 # enough of a digest to tell two weights apart at a glance
 _DIGEST_LENGTH = 16
 # a wider confusion matrix is legible in no table
@@ -170,9 +176,7 @@ def images(report: BenchmarkReport) -> str:
             f"{phrases.count(dataset.dropped_twins, 'image')}."
         )
     if dataset.problems:
-        shown = [f"- {escape(problem)}" for problem in dataset.problems[:_SHOWN_PROBLEMS]]
-        if len(dataset.problems) > _SHOWN_PROBLEMS:
-            shown.append(f"- and {len(dataset.problems) - _SHOWN_PROBLEMS:,} more, listed in report.json")
+        shown = [f"- {line}" for line in first_problems([escape(problem) for problem in dataset.problems])]
         texts.append(f"Skipped: {phrases.count(len(dataset.problems), 'image')}.\n\n" + "\n".join(shown))
     return "\n\n".join(texts)
 

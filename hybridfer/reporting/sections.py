@@ -14,10 +14,8 @@ from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.reporting import page_tables
 from hybridfer.reporting.cells import Table
 from hybridfer.reporting.document import Drawing, Face, FaceGroup, Part, Section
-from hybridfer.reporting.shown import EARLIER, ShownRun, shown_runs
+from hybridfer.reporting.shown import EARLIER, ShownRun, first_problems, shown_runs
 
-# a dataset can have thousands of unreadable images; report.json lists them all
-_SHOWN_PROBLEMS = 20
 FILES = (
     ("report.json", "everything on this page but images and predictions, for programs; docs/report-json.md explains it"),
     ("report.md", "the same as text"),
@@ -141,9 +139,7 @@ def _classes(source: PageSource) -> Iterator[Part]:
     yield Part(text=text, tables=(page_tables.count_table(report),), drawings=drawings)
     problems = report.dataset.problems
     if problems:
-        more = len(problems) - _SHOWN_PROBLEMS
-        lines = problems[:_SHOWN_PROBLEMS] + ((f"and {more:,} more, listed in report.json",) if more > 0 else ())
-        yield Part("Skipped images", lines=lines)
+        yield Part("Skipped images", lines=first_problems(problems))
 
 
 def _errors(source: PageSource) -> Iterator[Part]:
@@ -185,7 +181,7 @@ def _audit(source: PageSource) -> Iterator[Part]:
         return
     yield Part(lines=tuple(_audit_lines(audit)), tables=(page_tables.duplicate_table(audit),))
     if audit.unreadable:
-        yield Part("Unreadable files", lines=audit.unreadable[:_SHOWN_PROBLEMS])
+        yield Part("Unreadable files", lines=first_problems(audit.unreadable))
     gallery = source.gallery
     if gallery is not None and gallery.index.groups:
         yield Part("The worst groups", groups=tuple(_face_group(gallery, group) for group in gallery.index.groups))

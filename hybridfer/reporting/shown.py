@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hybridfer import phrases
@@ -15,7 +16,23 @@ from hybridfer.evaluation.twins import Leak
 #: What times stand for where a run was begun again.
 EARLIER = "Trainings and heads that an earlier run had finished stand here with the time that they took then."
 
+# a dataset can have thousands of unreadable images; report.json lists them all
+_SHOWN_PROBLEMS = 20
 _UNKNOWN = "unknown: the weights do not say what they were trained on"
+
+
+def first_problems(problems: Sequence[str]) -> tuple[str, ...]:
+    """Give the first of a dataset's problems, and a line on how many more there are.
+
+    Examples
+    --------
+    >>> first_problems(["a.png: is an empty file"])
+    ('a.png: is an empty file',)
+    >>> first_problems(["a.png: is an empty file"] * 1025)[-1]
+    'and 1,005 more, listed in report.json'
+    """
+    more = len(problems) - _SHOWN_PROBLEMS
+    return (*problems[:_SHOWN_PROBLEMS], *((f"and {more:,} more, listed in report.json",) if more > 0 else ()))
 
 
 @dataclass(frozen=True)

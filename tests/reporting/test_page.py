@@ -185,6 +185,13 @@ def test_the_same_report_is_the_same_page(html, report):
     assert render_page(report, gallery_of(report)) == html
 
 
+def test_a_long_list_of_unreadable_files_is_cut_short_and_says_so(report):
+    files = tuple(f"train/happy/{i}.jpg: is an empty file" for i in range(25))
+    html = render_page(replace(report, audit=replace(report.audit, unreadable=files)))
+    assert html.count("is an empty file") == 20
+    assert "and 5 more, listed in report.json" in html
+
+
 def test_names_of_strangers_are_text(make_report):
     report = make_report(n=200, n_twins=20, heads={HOSTILE: {"</style><img src=x onerror=alert(1)>": (0.2, 0.05)}})
     hostile = tuple(f"{HOSTILE} {name}" for name in report.dataset.classes)
