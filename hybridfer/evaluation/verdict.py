@@ -85,8 +85,11 @@ def _no_winner(compared: list[tuple[Row, SoftmaxComparison]], part: str, some_wo
     row, comparison = compared[0]
     verb = "beats" if some_worse else "differs from"
     softmax = "its own softmax" if some_alone else "softmax"
-    best = "best: " if len(compared) > 1 else ""
-    near = f"{best}{row.name}, {wording.lead(comparison.points)}, {wording.p_equation(comparison.p_holm)}"
+    near = f"{row.name}, {wording.lead(comparison.points)}, {wording.p_equation(comparison.p_holm)}"
+    if len(compared) > 1:
+        # the head that validation chose is tested by itself, and may come to another result
+        part += f" after Holm's correction for all {len(compared):,}"
+        near = f"best against its own: {near}"
     return f"No head {verb} {softmax} beyond chance on the {part} ({near})."
 
 

@@ -33,13 +33,15 @@ def test_further_winners_follow_the_best():
 
 def test_no_winner_is_said_with_how_near_the_best_came():
     assert verdict([row("softmax"), row("knn", -0.2, 0.8), row("forest", 0.4, 0.41)]) == (
-        "No head differs from softmax beyond chance on the twin-free part (best: forest on compact, +0.4 points, p = 0.410)."
+        "No head differs from softmax beyond chance on the twin-free part after Holm's correction for all 2 "
+        "(best against its own: forest on compact, +0.4 points, p = 0.410)."
     )
 
 
 def test_a_head_that_is_worse_is_named():
     assert verdict([row("knn", -3.04, 0.0002), row("forest", 0.4, 0.41)]) == (
-        "No head beats softmax beyond chance on the twin-free part (best: forest on compact, +0.4 points, p = 0.410). "
+        "No head beats softmax beyond chance on the twin-free part after Holm's correction for all 2 "
+        "(best against its own: forest on compact, +0.4 points, p = 0.410). "
         "knn on compact is worse than its softmax by 3.0 points (p < 0.001)."
     )
 
