@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hybridfer import phrases
-from hybridfer.datasets.splits import carved
+from hybridfer.datasets.splits import LeftOut, carved
 from hybridfer.digest import image_digests
 from hybridfer.errors import DatasetError
 
@@ -57,6 +57,9 @@ class Dataset:
         What the images were read from.
     problems : tuple of Problem
         What was left out because it could not be used.
+    left_out : LeftOut or None
+        Train images of the source's other classes, where `read_dataset` was asked for some of them and splits may have to be
+        carved: they are the same then as of all classes. Of what `subset` takes away nothing is known.
 
     Raises
     ------
@@ -81,6 +84,7 @@ class Dataset:
     classes: tuple[str, ...]
     source: str
     problems: tuple[Problem, ...] = ()
+    left_out: LeftOut | None = None
 
     def __post_init__(self) -> None:
         self._check_images()
@@ -244,7 +248,7 @@ class Dataset:
     def with_split(self, split: str, fraction: float, random_state: int = 0) -> Dataset:
         """Carve a split from train: stratified by class, copies of one image kept together.
 
-        The choice depends on the images' pixels, not on their order.
+        The choice depends on the images' pixels, not on their order, nor on which classes `read_dataset` was asked for.
 
         Parameters
         ----------
@@ -267,10 +271,27 @@ class Dataset:
         """
         self.split("train")
         train = np.flatnonzero(self.splits == "train")
-        chosen = train[carved(self.digests[train], self.labels[train], fraction, random_state)]
+        digests, labels, classes = self.drawn_from()
+        chosen = carved(digests, labels, fraction, random_state, required=[classes.index(name) for name in self.classes])
         splits = self.splits.astype(f"<U{max(len(known) for known in SPLITS)}")
-        splits[chosen] = split
-        return replace(self, splits=splits)
+        splits[train[chosen[: len(train)]]] = split
+        left_out = None if self.left_out is None else self.left_out.subset(~chosen[len(train) :])
+        return replace(self, splits=splits, left_out=left_out)
+
+    def drawn_from(self) -> tuple[NDArray[np.bytes_], NDArray[np.int64], tuple[str, ...]]:
+        """Give what a split is carved from: the train images, and behind them those of classes that were left out.
+
+        Returns
+        -------
+        digests : ndarray of shape (n,), dtype "S16"
+        labels : ndarray of shape (n,), dtype int64
+            Positions in `classes`.
+        classes : tuple of str
+            Those of the dataset, and those that were left out.
+        """
+        train = self.splits == "train"
+        own = self.digests[train], self.labels[train], self.classes
+        return own if self.left_out is None else (*self.left_out.beside(*own), self.left_out.classes)
 
     def summary(self) -> str:
         """Describe the dataset in a few lines of plain text."""

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from hybridfer import phrases
 from hybridfer.datasets.dataset import Dataset, Problem
 from hybridfer.datasets.decode import Decoded, Format, Pixels
+from hybridfer.datasets.splits import LeftOut
+from hybridfer.digest import image_digests
 from hybridfer.errors import DatasetError
 
 #: Images that one thread decodes at a time: some milliseconds of 48x48 JPEGs.
@@ -38,6 +40,8 @@ class DatasetIndex:
         Grey or colour; resized or not.
     problems : tuple of Problem
         What was found without decoding.
+    left_out : DatasetIndex or None
+        As in `Dataset`, with the classes of the whole source.
 
     Examples
     --------
@@ -57,6 +61,7 @@ class DatasetIndex:
     problems: tuple[Problem, ...]
     pixels: Pixels = field(repr=False)
     pixel_rows: NDArray[np.int64] = field(repr=False)
+    left_out: DatasetIndex | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -150,7 +155,16 @@ class DatasetIndex:
             classes=self.classes,
             source=self.source,
             problems=tuple(problems),
+            left_out=None if self.left_out is None else self.left_out._without_pixels(n_jobs),
         )
+
+    def _without_pixels(self, n_jobs: int | None) -> LeftOut:
+        """Keep of all images that can be read what they are known by: of the pixels a batch at a time is in memory."""
+        digests, rows = [], []
+        for part in self._batches(CHUNK, count_jobs(n_jobs)):
+            digests.append(image_digests(part.images))
+            rows.append(part.rows)
+        return LeftOut(np.concatenate(digests), self.labels[np.concatenate(rows)], self.classes)
 
     def _decode(self, start: int, stop: int, whole: NDArray[np.uint8] | None = None) -> Decoded:
         out = None if whole is None else whole[start:stop]

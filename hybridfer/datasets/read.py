@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from hybridfer.datasets.layout import resolve_splits
 from hybridfer.datasets.records import Records, label_words
 from hybridfer.datasets.selection import Selection, read_selection
 from hybridfer.datasets.sources import read_source
+from hybridfer.datasets.splits import LeftOut
 from hybridfer.errors import DatasetError
 from hybridfer.files import given_path
 
@@ -48,8 +50,9 @@ def read_dataset(
         - ``"faces"`` or ``"faces:3000"``: drawn by `make_faces` (a folder of that name is ``"./faces"``);
         - a Dataset, to which the options are applied.
     classes : str or iterable of str, optional
-        Classes to keep: ``"happy,sad"`` or a list; synonyms will do. Images of other classes are left out. Whatever order is
-        written here, classes stand in FER's order with all others sorted behind.
+        Classes to keep: ``"happy,sad"`` or a list; synonyms will do. Images of other classes are left out; where a split may
+        have to be carved, those of train are decoded all the same, as the split shall be that of all classes. Whatever order
+        is written here, classes stand in FER's order with all others sorted behind.
     image_size : int or (int, int), optional
         Height and width to bring all images to. Needed where they have several sizes.
     mode : {"grey", "colour"}
@@ -85,7 +88,11 @@ def read_dataset(
     if isinstance(source, Dataset) and index is None and _is_as_asked(source, classes, image_size, mode, test_split):
         check_problems(list(source.problems), source.source, on_error)
         return source
-    return _scan(source, classes, image_size, mode, test_split, index).read(on_error, n_jobs)
+    dataset = _scan(source, classes, image_size, mode, test_split, index).read(on_error, n_jobs)
+    # pixels of another shape have other digests
+    if isinstance(source, Dataset) and source.left_out is not None and source.images.shape[1:] == dataset.images.shape[1:]:
+        dataset = replace(dataset, left_out=_together(source.left_out, dataset.left_out))
+    return dataset
 
 
 def scan_dataset(
@@ -146,6 +153,13 @@ def _scan(
     label = source.source if isinstance(source, Dataset) else str(given_path(source))
     records = _from_dataset(source) if isinstance(source, Dataset) else read_source(given_path(source))
     return _index(records, label, classes, form, test_split, selection)
+
+
+def _together(earlier: LeftOut, later: LeftOut | None) -> LeftOut:
+    """What was left out when a dataset was read, and when some classes of it were taken."""
+    if later is None:
+        return earlier
+    return LeftOut(*earlier.beside(later.digests, later.labels, later.classes), earlier.classes)
 
 
 def _as_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
@@ -214,7 +228,7 @@ def _index(
     size = form.image_size or records.pixels.first_size(kept)
     if size is None:
         raise DatasetError(f"{source} holds no image that can be read: none of {len(kept)} files is an image.")
-    return DatasetIndex(
+    index = DatasetIndex(
         names=names[kept],
         labels=relabel[labels[kept]],
         splits=splits[kept],
@@ -226,6 +240,17 @@ def _index(
         pixels=records.pixels,
         pixel_rows=kept,
     )
+    left_out = ~np.isin(labels, [-1, *(known.index(name) for name in chosen)]) & (splits == "train")
+    if selection is not None:
+        left_out &= [not selection.drops(name) for name in records.names]
+    # nothing is carved where no split is missing
+    if not left_out.any() or {"validation", "test"} <= set(index.splits.tolist()):
+        return index
+    rows = np.flatnonzero(left_out)
+    others = replace(
+        index, names=names[rows], labels=labels[rows], splits=splits[rows], classes=known, problems=(), pixel_rows=rows
+    )
+    return replace(index, left_out=others)
 
 
 def _names(word: str, chosen: tuple[str, ...]) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +12,80 @@ from numpy.typing import NDArray
 from hybridfer.errors import DatasetError
 
 
-def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: float, random_state: int) -> NDArray[np.bool_]:
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """Train images of classes that were not taken: a split is carved as if they were there.
+
+    Where copies of one image have several labels, which class it is drawn with, and how many images that class gives, do not
+    depend then on which classes are taken.
+
+    Attributes
+    ----------
+    digests : ndarray of shape (n,), dtype "S16"
+    labels : ndarray of shape (n,), int64
+        Positions in `classes`.
+    classes : tuple of str
+        All of the source, those that were taken too.
+    """
+
+    digests: NDArray[np.bytes_]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    def beside(
+        self, digests: NDArray[np.bytes_], labels: NDArray[np.int64], classes: tuple[str, ...]
+    ) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
+        """Put images of some of the classes before these, with labels that are positions in all classes.
+
+        Examples
+        --------
+        >>> left_out = LeftOut(np.array([b"c"], dtype="S16"), np.array([0]), ("angry", "happy", "sad"))
+        >>> left_out.beside(np.array([b"a", b"b"], dtype="S16"), np.array([1, -1]), ("happy", "sad"))[1].tolist()
+        [2, -1, 0]
+        """
+        positions = np.array([*map(self.classes.index, classes), -1])
+        return np.concatenate([digests, self.digests]), np.concatenate([positions[labels], self.labels])
+
+    def subset(self, mask: NDArray[np.bool_]) -> LeftOut:
+        """Keep some of the images."""
+        return LeftOut(self.digests[mask], self.labels[mask], self.classes)
+
+
+def distinct_labels(digests: NDArray[np.bytes_], labels: NDArray[np.int64]) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
+    """Take every image once, with one label: of copies that have several the first stands for all.
+
+    Parameters
+    ----------
+    digests : ndarray of shape (n,), dtype "S16"
+    labels : ndarray of shape (n,), int64
+
+    Returns
+    -------
+    tuple of ndarray of shape (m,)
+        The different digests, sorted, and the label of each.
+
+    Examples
+    --------
+    >>> distinct_labels(np.array([b"b", b"a", b"b"], dtype="S16"), np.array([2, 0, 1]))[1].tolist()
+    [0, 1]
+    """
+    order = np.lexsort((labels, digests))
+    distinct, first = np.unique(digests[order], return_index=True)
+    return distinct, labels[order][first]
+
+
+def carved(
+    digests: NDArray[np.bytes_],
+    labels: NDArray[np.int64],
+    fraction: float,
+    random_state: int,
+    required: Container[int] | None = None,
+) -> NDArray[np.bool_]:
     """Choose a share of the images, stratified by class.
 
     Each class gives the images whose digests come first when they are hashed with the seed. So copies of one image go
-    the same way, and an image's side depends neither on the order of the images nor on which other classes there are: a
-    CNN that was trained on all classes and heads that are tuned on some of them hold out the same images.
+    the same way, and an image's side does not depend on the order of the images; nor, but for copies with the label of
+    another class, on which other classes there are.
 
     Parameters
     ----------
@@ -27,6 +97,8 @@ def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: flo
         Share to choose, between 0 and 1.
     random_state : int
         Seed of the draw.
+    required : container of int, optional
+        Classes that must be in both splits; all by default. Others with a single image give none.
 
     Returns
     -------
@@ -36,8 +108,8 @@ def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: flo
     Raises
     ------
     DatasetError
-        If the share is not between 0 and 1, the seed is no integer from 0 to 2**32 - 1, or a class has fewer than two
-        distinct images.
+        If the share is not between 0 and 1, the seed is no integer from 0 to 2**32 - 1, or a required class has fewer than
+        two distinct images.
 
     Examples
     --------
@@ -52,16 +124,14 @@ def carved(digests: NDArray[np.bytes_], labels: NDArray[np.int64], fraction: flo
     whole = isinstance(random_state, int | np.integer) and not isinstance(random_state, bool)
     if not whole or not 0 <= random_state < 2**32:
         raise DatasetError(f"random_state of a carved split must be an integer from 0 to 2**32 - 1; got {random_state!r}.")
-    # of images whose copies have several labels, the first label stands for all
-    order = np.lexsort((labels, digests))
-    distinct, first = np.unique(digests[order], return_index=True)
-    classes = labels[order][first]
+    distinct, classes = distinct_labels(digests, labels)
     draw = np.argsort(_hashed(distinct, random_state), kind="stable")
     chosen = []
     for label in np.unique(classes):
         members = draw[classes[draw] == label]
-        if len(members) < 2 and label < 0 and len(distinct) > 1:
-            continue  # no label is no class that must be in both splits
+        # no label is no class that must be in both splits
+        if len(members) < 2 and len(distinct) > 1 and (label < 0 or (required is not None and label not in required)):
+            continue
         if len(members) < 2:
             raise DatasetError(f"Every class needs at least 2 distinct images to be in two splits; class {label} has 1.")
         chosen.append(members[: min(max(round(fraction * len(members)), 1), len(members) - 1)])

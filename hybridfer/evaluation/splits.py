@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfer.datasets import Dataset
+from hybridfer.datasets.splits import distinct_labels
 from hybridfer.errors import DatasetError
 
 log = logging.getLogger("hybridfer")
@@ -251,10 +252,9 @@ def _distinct_train_images(dataset: Dataset) -> dict[str, int]:
     Of copies with several labels the first counts, by which `carved` draws them; a class of which none is left so is drawn
     with the others.
     """
-    train, k = dataset.splits == "train", len(dataset.classes)
-    order = np.lexsort((dataset.labels[train], dataset.digests[train]))
-    labels, digests = dataset.labels[train][order], dataset.digests[train][order]
-    drawn = np.bincount(labels[np.unique(digests, return_index=True)[1]], minlength=k)
+    digests, labels, classes = dataset.drawn_from()
+    k = len(classes)
+    drawn = np.bincount(distinct_labels(digests, labels)[1], minlength=k)
     pairs = set(zip(labels.tolist(), digests.tolist(), strict=True))
-    counts = np.where(drawn > 0, drawn, np.bincount([label for label, _ in pairs], minlength=k))
-    return dict(zip(dataset.classes, counts.tolist(), strict=True))
+    counts = np.where(drawn > 0, drawn, np.bincount([label for label, _ in pairs], minlength=k)).tolist()
+    return {name: counts[classes.index(name)] for name in dataset.classes}

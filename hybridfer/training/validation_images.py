@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array, column_or_1d
 
-from ..datasets.splits import carved
+from ..datasets.splits import carved, distinct_labels
 from ..digest import image_digests
 from ..errors import DatasetError
 from ..image_arrays import as_images
@@ -53,10 +53,7 @@ def held_out(
     [0, 2, 0, 0, 2, 0]
     """
     digests = image_digests(images)
-    # an image whose copies have several labels counts for the first of them, as carved takes it
-    order = np.lexsort((labels, digests))
-    _, first = np.unique(digests[order], return_index=True)
-    distinct = np.bincount(labels[order][first], minlength=len(classes))
+    distinct = np.bincount(distinct_labels(digests, labels)[1], minlength=len(classes))
     if distinct.min() < 2:
         rare = ", ".join(f"class {label!r} has {count}" for label, count in zip(classes, distinct, strict=True) if count < 2)
         raise DatasetError(

@@ -1,9 +1,10 @@
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from hybridfer import make_faces
+from hybridfer import load_network, make_faces, read_dataset
 from hybridfer.errors import DatasetError
 from hybridfer.evaluation.splits import check_trainable, three_splits, without_twins
 
@@ -51,6 +52,57 @@ def test_the_draw_does_not_depend_on_the_order_of_the_images(faces):
     first, again = three_splits(train), three_splits(train.subset(order))
     assert set(first.digests("test").tolist()) == set(again.digests("test").tolist())
     assert set(first.digests("validation").tolist()) == set(again.digests("validation").tolist())
+
+
+def places(dataset):
+    """Each image's split, by its digest."""
+    return dict(zip(dataset.digests.tolist(), dataset.splits.tolist(), strict=True))
+
+
+def with_conflicts(n=300, copies=12):
+    """Train images of which as many sad ones are there a second time, as angry ones."""
+    faces = make_faces(n, classes=("angry", "happy", "sad"), image_size=16, random_state=3)
+    faces = replace(faces, splits=np.full(len(faces), "train"))
+    sad = np.flatnonzero(faces.labels == 2)[:copies]
+    twice = faces.subset(np.r_[np.arange(n), sad])
+    return replace(twice, labels=np.r_[faces.labels, np.zeros(copies, dtype=np.int64)])
+
+
+@pytest.mark.parametrize("classes", ["happy,sad", "angry,sad", "angry,happy"])
+def test_some_classes_are_split_as_all_are_though_copies_have_labels_of_the_others(classes):
+    faces = with_conflicts()
+    some = three_splits(read_dataset(faces, classes=classes)).dataset
+    assert places(some).items() <= places(three_splits(faces).dataset).items()
+    assert some.counts()["validation"].keys() == set(classes.split(","))
+
+
+def test_classes_that_were_taken_earlier_are_split_as_all_are_whatever_is_asked_for_later():
+    faces = with_conflicts()
+    happy_and_sad = read_dataset(faces, classes="happy,sad")
+    once_more = read_dataset(happy_and_sad, test_split="all")
+    assert places(three_splits(once_more).dataset).items() <= places(three_splits(faces).dataset).items()
+    sad = read_dataset(happy_and_sad, classes="sad").with_validation()
+    assert places(sad).items() <= places(faces.with_validation()).items()
+
+
+def test_a_class_of_one_image_that_is_left_out_does_not_keep_the_others_from_being_split():
+    faces = with_conflicts()
+    faces = faces.subset((faces.labels != 1) | (np.cumsum(faces.labels == 1) == 1))
+    with pytest.raises(DatasetError, match=r"too few of happy \(1\)"):
+        three_splits(faces)
+    assert counts(three_splits(read_dataset(faces, classes="angry,sad")))["test"] > 0
+
+
+@pytest.mark.data
+@pytest.mark.skipif("HYBRIDFER_FER2013" not in os.environ, reason="HYBRIDFER_FER2013 does not name the FER2013 zip")
+def test_fer2013_is_split_as_the_weights_in_the_wheel_were_trained_whichever_classes_are_taken():
+    splits = three_splits(read_dataset(os.environ["HYBRIDFER_FER2013"]))
+    assert counts(splits) == {"train": 25_844, "validation": 2_865, "test": 3_589}
+    watched = load_network("compact").watched
+    assert set(splits.digests("validation").tolist()) == set(watched.tolist())
+    some = three_splits(read_dataset(os.environ["HYBRIDFER_FER2013"], classes="happy,sad,neutral,surprise"))
+    for part in ("train", "validation"):
+        assert np.isin(some.digests(part), splits.digests(part)).all()
 
 
 def test_copies_of_an_image_never_stand_on_both_sides(faces):
