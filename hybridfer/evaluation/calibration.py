@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +45,10 @@ class Temperature:
     Attributes
     ----------
     value : float
-        The temperature; above 1 the classifier was too sure of itself, below 1 not sure enough.
+        The temperature; above 1 it makes probabilities more even, below 1 more pronounced. Where none is exactly 0, the
+        classifier was too sure of itself above 1, not sure enough below. Zeros are taken for more than 0 before anything is
+        divided (see `soften`), so that a classifier which is too sure by them may need a temperature below 1: by how much
+        it is too sure is told by `overconfidence`.
     error_before, error_after : float
         Expected calibration error on the whole test split, as the classifier is and at this temperature.
     """
@@ -128,13 +132,38 @@ def expected_calibration_error(y: ArrayLike, probabilities: NDArray[np.floating]
     return sum(bin.n * abs(bin.accuracy - bin.confidence) for bin in bins) / len(probabilities)
 
 
+def overconfidence(bins: Sequence[ReliabilityBin]) -> float:
+    """Measure how much surer a classifier is than it is right, from the bins that `reliability_bins` gives.
+
+    Parameters
+    ----------
+    bins : sequence of ReliabilityBin
+        At least one.
+
+    Returns
+    -------
+    float
+        Mean confidence minus accuracy: above 0 it is too sure of itself, below 0 not sure enough. It is no further from 0
+        than the expected calibration error, and closer where the classifier is too sure here and not sure enough there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> nearest_neighbour = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> round(overconfidence(reliability_bins([0, 1, 1, 1, 0], nearest_neighbour)), 3)
+    0.4
+    """
+    return sum(bin.n * (bin.confidence - bin.accuracy) for bin in bins) / sum(bin.n for bin in bins)
+
+
 def soften(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
     """Divide the logits behind probabilities by a temperature.
 
     The logarithm of a probability is its logit but for a constant, which the softmax takes away again. The most probable
     class stays the most probable one. A probability of exactly 0, such as that of a class that no tree of a forest named,
     has no logarithm: it is taken for half of the smallest one above 0 that occurs, half a vote. A constant close to 0 in its
-    place would decide the temperature by itself.
+    place would decide the temperature by itself. So a temperature of 1 leaves probabilities as they are but for zeros, and
+    makes those of a single neighbour, which are 0 and 1, more even.
 
     Parameters
     ----------

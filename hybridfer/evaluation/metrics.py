@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from hybridfer.evaluation.calibration import ReliabilityBin, expected_calibration_error, reliability_bins
+from hybridfer.evaluation.calibration import (
+    ReliabilityBin,
+    expected_calibration_error,
+    overconfidence,
+    reliability_bins,
+)
 from hybridfer.evaluation.selective import SelectiveCurve, selective_curve
 from hybridfer.evaluation.significance import Interval, bootstrap_macro_f1, wilson_interval
 
@@ -63,6 +68,11 @@ class Scores:
     calibration_error: float | None
     reliability: tuple[ReliabilityBin, ...] | None = None
     selective: SelectiveCurve | None = None
+
+    @property
+    def overconfidence(self) -> float | None:
+        """Mean confidence minus accuracy, above 0 too sure; None without probabilities, and in reports without bins."""
+        return overconfidence(self.reliability) if self.reliability else None
 
 
 def score(

@@ -58,17 +58,19 @@ def confidence(report: BenchmarkReport) -> str:
     if not rows:
         return ""
     answered = [f"right in surest {share:.0%}" for share in _ANSWERED]
-    header = ["CNN", "pipeline", "ECE", "temperature", "ECE scaled", *answered, "right in all"]
+    header = ["CNN", "pipeline", "ECE", "too sure by", "temperature", "ECE scaled", *answered, "right in all"]
     return "\n\n".join(
         [
             table(header, 2, [_confidence_cells(row) for row in rows]),
             "On the whole test split, in %. *ECE*: expected calibration error, how far a classifier's confidence is from "
-            "how often it is right, on average over 15 bins of confidence. *temperature*: a number, fitted on validation, "
-            "that the logarithms of the probabilities are divided by; it changes no answer, and above 1 the classifier was "
-            "too sure of itself. *ECE scaled*: the error after this division. A head has no temperature where it was fitted "
-            "on validation too, where validation images are few, and where none fits best. *right in surest 50%*: accuracy "
-            "on the half of the images that the classifier is most confident about, as if a human were asked about the "
-            "others.",
+            "how often it is right, on average over 15 bins of confidence. *too sure by*: mean confidence minus accuracy, "
+            "in percentage points; below 0 it is not sure enough. *temperature*: a number, fitted on validation, "
+            "that the logarithms of the probabilities are divided by; it changes no answer, and makes probabilities more "
+            "even above 1, more pronounced below. Probabilities of exactly 0, such as neighbours and forests give, count as "
+            "half of the smallest one above 0 before, so that of these the temperature does not tell who was too sure. *ECE "
+            "scaled*: the error after this division. A head has no temperature where it was fitted on validation too, where "
+            "validation images are few, and where none fits best. *right in surest 50%*: accuracy on the half of the images "
+            "that the classifier is most confident about, as if a human were asked about the others.",
         ]
     )
 
@@ -76,11 +78,12 @@ def confidence(report: BenchmarkReport) -> str:
 def _confidence_cells(row: Row) -> list[str]:
     """A row of the table of confidence."""
     temperature, curve = row.temperature, row.whole.selective
-    error = row.whole.calibration_error
+    error, excess = row.whole.calibration_error, row.whole.overconfidence
     return [
         escape(row.feature),
         escape(row.pipeline),
         NONE if error is None else wording.percent(error),
+        NONE if excess is None else wording.points(100 * excess),
         NONE if temperature is None else f"{temperature.value:.2f}",
         NONE if temperature is None else wording.percent(temperature.error_after),
         *(NONE if curve is None else wording.percent(curve.at(share)) for share in _ANSWERED),

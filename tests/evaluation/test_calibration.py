@@ -6,6 +6,7 @@ from scipy.stats import binned_statistic
 from hybridfer.evaluation.calibration import (
     expected_calibration_error,
     fit_temperature,
+    overconfidence,
     reliability_bins,
     scale_temperature,
     soften,
@@ -76,6 +77,14 @@ def test_softening_changes_no_class(answers):
     _, probabilities = answers
     for temperature in (0.1, 3.0, 15.0):
         assert np.array_equal(soften(probabilities, temperature).argmax(axis=1), probabilities.argmax(axis=1))
+
+
+def test_overconfidence_is_mean_confidence_minus_accuracy():
+    for temperature in (3.0, 0.5):
+        y, probabilities = draw(temperature)
+        expected = probabilities.max(axis=1).mean() - (probabilities.argmax(axis=1) == y).mean()
+        assert overconfidence(reliability_bins(y, probabilities)) == pytest.approx(expected)
+        assert (expected > 0) == (temperature > 1)
 
 
 def test_scaling_mends_a_classifier_that_is_too_sure():

@@ -6,6 +6,8 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from hybridfer.audit.report import AuditReport, Duplicates, NearDuplicates
+from hybridfer.evaluation.calibration import scale_temperature
+from hybridfer.evaluation.metrics import score
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.evaluation.twins import Leak
 from hybridfer.reporting.markdown import render_markdown
@@ -79,15 +81,37 @@ def test_calibration_is_told_before_and_after_scaling(text, report):
     for line in cells[1:]:
         row = report.rows_of(line[0])[0]
         assert line[2] == f"{100 * row.temperature.error_before:.1f}" == f"{100 * row.whole.calibration_error:.1f}"
-        assert line[3] == f"{row.temperature.value:.2f}"
-        assert line[4] == f"{100 * row.temperature.error_after:.1f}"
-        assert line[6] == f"{100 * row.whole.selective.accuracies[15]:.1f}"
-        assert line[8] == f"{100 * row.whole.accuracy:.1f}"
+        bins = row.whole.reliability
+        surer = 100 * sum(one.n * (one.confidence - one.accuracy) for one in bins) / sum(one.n for one in bins)
+        assert float(line[3]) == pytest.approx(surer, abs=0.051)
+        assert line[4] == f"{row.temperature.value:.2f}"
+        assert line[5] == f"{100 * row.temperature.error_after:.1f}"
+        assert line[7] == f"{100 * row.whole.selective.accuracies[15]:.1f}"
+        assert line[9] == f"{100 * row.whole.accuracy:.1f}"
 
 
 def test_a_row_without_a_temperature_has_a_dash(report):
     bare = replace(report, rows=tuple(replace(row, temperature=None) for row in report.rows))
-    assert table(section(render_markdown(bare), "Confidence"))[1][3:5] == ["-", "-"]
+    assert table(section(render_markdown(bare), "Confidence"))[1][4:6] == ["-", "-"]
+
+
+def test_a_report_of_before_bins_were_told_does_not_say_who_is_too_sure(report):
+    earlier = replace(report, rows=tuple(replace(row, whole=replace(row.whole, reliability=None)) for row in report.rows))
+    assert table(section(render_markdown(earlier), "Confidence"))[1][3] == "-"
+
+
+def test_neighbours_that_are_too_sure_are_told_to_be_whatever_their_temperature(make_report):
+    # one neighbour is always sure; its zeros, taken for half a vote, ask for a temperature below 1
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 1000)
+    said = np.where(rng.random(1000) < 0.6, y, (y + 1) % 3)
+    scores, scaled = score(y, said, np.eye(3)[said], "abc"), scale_temperature(y, np.eye(3)[said], y, np.eye(3)[said])
+    assert scaled.value < 1
+    report = make_report()
+    rows = tuple(replace(row, whole=scores, temperature=scaled) for row in report.rows)
+    told = section(render_markdown(replace(report, rows=rows)), "Confidence")
+    assert {line[3] for line in table(told)[1:]} == {f"{100 * (1 - scores.accuracy):+.1f}"}
+    assert "above 1 the classifier was too sure" not in told
 
 
 def test_subgroups_are_shown_for_softmax_and_the_best_head(make_report):
