@@ -57,7 +57,7 @@ class Splits:
     @cached_property
     def validation_copies(self) -> int:
         """Validation images whose pixels also occur in train; none where validation was carved from it."""
-        return int(np.isin(self.digests("validation"), self.digests("train")).sum())
+        return int((self.dataset.splits == "validation").sum() - self._fresh.sum())
 
     @property
     def tuning_remark(self) -> str:
@@ -84,12 +84,16 @@ class Splits:
         return self.dataset.digests[self._of(part)]
 
     def _of(self, part: Part) -> NDArray[np.bool_]:
-        splits = self.dataset.splits
-        if part != "tuning":
-            return splits == part
-        validation = splits == "validation"
-        fresh = validation & ~np.isin(self.dataset.digests, self.digests("train"))
-        return fresh if fresh.any() else validation
+        if part == "tuning" and self._fresh.any():
+            return self._fresh
+        return np.asarray(self.dataset.splits == ("validation" if part == "tuning" else part))
+
+    @cached_property
+    def _fresh(self) -> NDArray[np.bool_]:
+        """Validation images whose pixels do not occur in train; every head asks for them several times."""
+        fresh = self._of("validation").copy()
+        fresh[fresh] = ~np.isin(self.digests("validation"), self.digests("train"))
+        return fresh
 
     def summary(self) -> str:
         """Describe the dataset by the splits that are used, and say where they came from."""

@@ -150,6 +150,16 @@ def test_heads_are_tuned_on_validation_images_without_a_copy_in_train(faces):
     assert splits.tuning_remark.startswith(f"4 of {validation.sum()} validation images are copies of train images")
 
 
+def test_copies_of_train_images_are_looked_for_once(faces, monkeypatch):
+    splits, searches, isin = three_splits(with_copies(faces, 4)), [], np.isin
+    monkeypatch.setattr(np, "isin", lambda *given, **told: searches.append(1) or isin(*given, **told))
+    for _ in range(3):
+        splits.labels("tuning")
+        splits.digests("tuning")
+        assert splits.validation_copies == 4
+    assert len(searches) == 1
+
+
 def test_where_all_validation_images_are_copies_all_are_tuned_on_and_that_is_told(faces):
     n = int((faces.splits == "validation").sum())
     splits = three_splits(with_copies(faces, n))
