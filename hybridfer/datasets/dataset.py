@@ -180,10 +180,23 @@ class Dataset:
         DatasetError
             If no image belongs to it; the message names the splits that exist.
         """
-        if not self.has_split(name):
+        return self.subset(self._members(name))
+
+    def split_labels(self, name: str) -> NDArray[np.int64]:
+        """Labels of one split, without a copy of its images; a split that is missing is an error as in `split`."""
+        return self.labels[self._members(name)]
+
+    def split_digests(self, name: str) -> NDArray[np.bytes_]:
+        """Digests of one split, likewise."""
+        return self.digests[self._members(name)]
+
+    def _members(self, name: str) -> NDArray[np.bool_]:
+        """Which images belong to a split, once it is sure that there are any."""
+        members = self.splits == name
+        if not members.any():
             existing = ", ".join(split for split in SPLITS if self.has_split(split)) or "none at all"
             raise DatasetError(f"{self.source} has no {name!r} split; it has {existing}.")
-        return self.subset(self.splits == name)
+        return np.asarray(members)
 
     def arrays(self, split: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Images and labels of one split, as scikit-learn takes them.
@@ -269,8 +282,7 @@ class Dataset:
         DatasetError
             If there is no train split, or a class has too few train images to appear in both parts.
         """
-        self.split("train")
-        train = np.flatnonzero(self.splits == "train")
+        train = np.flatnonzero(self._members("train"))
         digests, labels, classes = self.drawn_from()
         chosen = carved(digests, labels, fraction, random_state, required=[classes.index(name) for name in self.classes])
         splits = self.splits.astype(f"<U{max(len(known) for known in SPLITS)}")

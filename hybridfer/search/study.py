@@ -83,10 +83,10 @@ def identity_of(space: SearchSpace, dataset: Dataset) -> dict[str, Any]:
     """
     sha = hashlib.sha256()
     for split in ("train", "validation"):
-        part = dataset.split(split)
-        order = np.lexsort((part.labels, part.digests))
-        sha.update(part.digests[order].tobytes())
-        sha.update(part.labels[order].tobytes())
+        labels, digests = dataset.split_labels(split), dataset.split_digests(split)
+        order = np.lexsort((labels, digests))
+        sha.update(digests[order].tobytes())
+        sha.update(labels[order].tobytes())
     counts = {split: int((dataset.splits == split).sum()) for split in ("train", "validation")}
     data = {"classes": list(dataset.classes), **counts, "digest": sha.hexdigest()}
     plain = space.model_dump(mode="json", exclude={"description", "source"})

@@ -74,7 +74,7 @@ class Objective:
             trial.set_user_attr(SECONDS, round(time.perf_counter() - begun, 3))
 
     def _accuracy(self, trial: Trial, drawn: Drawn) -> float:
-        n_classes = len(np.unique(self.dataset.split("train").labels))
+        n_classes = len(np.unique(self.dataset.split_labels("train")))
         trial.set_user_attr(PARAMETERS, count_parameters(self.space, drawn, n_classes))
         recipe = self.space.recipe(drawn)
         known = _completed_twin(trial)

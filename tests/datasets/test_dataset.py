@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -96,6 +97,25 @@ def test_which_images_are_carved_does_not_depend_on_other_classes_or_the_order(o
     assert set(some.digests[some.splits == "validation"].tolist()) == held & kept
     backwards = only_train.subset(np.arange(len(only_train.labels))[::-1]).with_validation(0.25)
     assert set(backwards.digests[backwards.splits == "validation"].tolist()) == held
+
+
+def test_carving_and_asking_for_labels_copy_no_image(only_train):
+    many = only_train.subset(np.tile(np.arange(140), 20))
+    assert many.digests.size == 2800
+    tracemalloc.start()
+    try:
+        many.with_validation(0.25).split_labels("validation")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < many.images.nbytes / 4
+
+
+def test_labels_and_digests_of_a_split_are_those_of_its_images(faces):
+    assert np.array_equal(faces.split_labels("test"), faces.split("test").labels)
+    assert np.array_equal(faces.split_digests("test"), faces.split("test").digests)
+    with pytest.raises(DatasetError, match="no 'dev' split; it has train, validation, test"):
+        faces.split_labels("dev")
 
 
 def test_an_existing_validation_split_is_left_alone(faces):
