@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 from scipy.special import softmax
 
@@ -38,12 +37,10 @@ from hybridfer.networks import (
     Network,
     choose_device,
     choose_precision,
-    load_network,
-    save_network,
 )
 from hybridfer.recipes import FeatureRecipe
 from hybridfer.store import FeatureStore
-from hybridfer.training import check_training, remembered_path, train_network
+from hybridfer.training import check_training, remembered_checkpoint, remembered_path, train_network, trained_or_found
 
 log = logging.getLogger("hybridfer")
 
@@ -204,22 +201,17 @@ def _network(
     if weights is not None or recipe.weights is not None:
         return network_behind(recipe, weights), None, "memory" if isinstance(recipe, GivenNetwork) else "file"
     path = remembered_path(recipe, splits.dataset)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # of several benchmarks that need one training, one does it and the others wait
-    with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
-        origin: Origin = "earlier run" if path.exists() else "this run"
-        if origin == "earlier run":
-            log.info("training of %s found, not repeated (%s)", recipe.name, path)
-        else:
-            log.info("training %s on %d images", recipe.name, int((splits.dataset.splits == "train").sum()))
-            checkpoint = path.with_suffix(".checkpoint")
-            trained = train_network(
-                splits.dataset, recipe, device=device, checkpoint=checkpoint, resume=True, verbose=verbose
-            )
-            save_network(trained, path)
-            checkpoint.unlink(missing_ok=True)
-    network = load_network(path)
-    return network, float(sum(epoch.get("dur", 0.0) for epoch in network.history)), origin
+
+    def train() -> Network:
+        log.info("training %s on %d images", recipe.name, int((splits.dataset.splits == "train").sum()))
+        checkpoint = remembered_checkpoint(path, splits.dataset)
+        return train_network(splits.dataset, recipe, device=device, checkpoint=checkpoint, resume=True, verbose=verbose)
+
+    network, was_found = trained_or_found(path, train)
+    if was_found:
+        log.info("training of %s found, not repeated (%s)", recipe.name, path)
+    seconds = float(sum(epoch.get("dur", 0.0) for epoch in network.history))
+    return network, seconds, "earlier run" if was_found else "this run"
 
 
 def finished_folder() -> Path:

@@ -2,15 +2,26 @@
 
 from .augmentation import Augmentation
 from .classifier import CNNClassifier
-from .train import check_training, recipe_classifier, remembered_path, train_network, trained_anew, trained_once
+from .train import (
+    check_training,
+    recipe_classifier,
+    remembered_checkpoint,
+    remembered_path,
+    train_network,
+    trained_anew,
+    trained_once,
+    trained_or_found,
+)
 
 __all__ = [
     "Augmentation",
     "CNNClassifier",
     "check_training",
     "recipe_classifier",
+    "remembered_checkpoint",
     "remembered_path",
     "train_network",
     "trained_anew",
     "trained_once",
+    "trained_or_found",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from .parameters import check_class_weight, check_parameters
 
 # bytes of a recipe's name in that of a file, beside those of a digest, a suffix and what stands around a file being written
 _LONGEST_NAME = 150
+# of a dataset, what a training depends on
+TRAINED_SPLITS = ("train", "validation")
 
 
 def train_network(
@@ -74,7 +77,7 @@ def train_network(
         weights of another network to start with, or a teacher that does not know a class of the dataset. A class of FER's
         seven that the dataset is without is left out of ``balance``, with a message, or a warning if none is left.
     """
-    present = np.unique(dataset.split("train").labels)
+    present = np.unique(dataset.split_labels("train"))
     classifier = recipe_classifier(recipe, device=device, checkpoint=checkpoint, resume=resume, verbose=verbose)
     # labels are positions in the dataset's classes; those without images in train have nothing to weigh or to copy
     indices = {name: int(index) for index, name in enumerate(dataset.classes) if index in present}
@@ -196,14 +199,39 @@ def trained_once(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
         raise RecipeError(f"random_state must be an integer to remember a training by; got {classifier.random_state!r}.")
     # a colon is no part of a file's name everywhere
     name = classifier.network.replace(":", "-")
-    path = home() / "weights" / f"{name}-{_training_digest(with_hold_out(classifier.recipe), X, y)[:32]}.safetensors"
+    digest = _training_digest(with_hold_out(classifier.recipe), image_digests(X), y)[:32]
+    network, was_found = trained_or_found(
+        home() / "weights" / f"{name}-{digest}.safetensors", lambda: trained_anew(classifier, X, y)
+    )
+    if was_found:
+        _warn_as_fit_would(classifier, X, y)
+    return network
+
+
+def trained_or_found(path: Path, train: Callable[[], Network]) -> tuple[Network, bool]:
+    """Load the network at a path, or train it and keep it there: of several processes that need it one does and others wait.
+
+    Parameters
+    ----------
+    path : Path
+        Of a weights file, named after the training.
+    train : callable
+        Trains the network; called only where there is no such file. Checkpoints by `remembered_checkpoint` are removed then.
+
+    Returns
+    -------
+    tuple of Network and bool
+        The network, and whether it was found.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock"), poll_interval=0.05):
-        if path.exists():
-            _warn_as_fit_would(classifier, X, y)
-        else:
-            save_network(trained_anew(classifier, X, y), path)
-    return load_network(path)
+        was_found = path.exists()
+        if not was_found:
+            save_network(train(), path)
+            # of every order in which the images were begun with
+            for checkpoint in path.parent.glob(f"{glob.escape(path.stem)}*.checkpoint"):
+                checkpoint.unlink(missing_ok=True)
+    return load_network(path), was_found
 
 
 def trained_anew(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Network:
@@ -215,11 +243,23 @@ def remembered_path(recipe: FeatureRecipe, dataset: Dataset) -> Path:
     """Name the file of a recipe's training on a dataset, so that the same training is found again."""
     known = recipe_classifier(recipe).recipe
     sha = hashlib.sha256(json.dumps(dataset.classes).encode())
-    for split in ("train", "validation"):
-        sha.update(_training_digest(known, *dataset.arrays(split)).encode())
+    for split in TRAINED_SPLITS:
+        sha.update(_training_digest(known, dataset.split_digests(split), dataset.split_labels(split)).encode())
     # members of grids have long names, and files 255 bytes for theirs
     name = recipe.name.encode(errors="replace")[:_LONGEST_NAME].decode(errors="ignore")
     return home() / "weights" / f"{name}-{sha.hexdigest()[:12]}.safetensors"
+
+
+def remembered_checkpoint(path: Path, dataset: Dataset) -> Path:
+    """Name the checkpoint of a training whose weights will be at a path.
+
+    The same images in another order are the same training once it is done; until then they are not, as batches differ.
+    """
+    sha = hashlib.sha256()
+    for split in TRAINED_SPLITS:
+        sha.update(dataset.split_digests(split).tobytes())
+        sha.update(dataset.split_labels(split).tobytes())
+    return path.with_name(f"{path.stem}-{sha.hexdigest()[:12]}.checkpoint")
 
 
 def _warn_as_fit_would(classifier: CNNClassifier, X: NDArray, y: NDArray) -> None:
@@ -229,10 +269,9 @@ def _warn_as_fit_would(classifier: CNNClassifier, X: NDArray, y: NDArray) -> Non
         ancestry.warn_of_known_images(image_digests(X))
 
 
-def _training_digest(recipe: Mapping[str, Any], X: NDArray, y: NDArray) -> str:
+def _training_digest(recipe: Mapping[str, Any], digests: NDArray[np.bytes_], y: NDArray) -> str:
     sha = hashlib.sha256(json.dumps(recipe, sort_keys=True, default=str).encode())
     # sorted, as the order in which images stand in a fold is no part of what they are; labels go with their image
-    digests = image_digests(X)
     labels = np.unique(y, return_inverse=True)
     order = np.lexsort((labels[1], digests))
     sha.update(digests[order].tobytes())

@@ -134,6 +134,26 @@ def test_a_training_that_was_interrupted_says_with_which_epoch_it_goes_on(faces,
     assert "going on with epoch 3 of 3" in caplog.messages
 
 
+def test_an_interrupted_training_does_not_keep_the_same_images_in_another_order_from_being_trained(
+    faces, caplog, monkeypatch, own_home
+):
+    caplog.set_level("INFO", logger="hybridfer")
+    recipe = QUICK.retrained(max_epochs=3)
+    turned = faces.subset(np.arange(len(faces))[::-1])
+    train = embedded.train_network
+    with monkeypatch.context() as patch:
+        patch.setattr(embedded, "train_network", lambda *given, **told: train(*given, **told, callbacks=[Interruption()]))
+        for images in (faces, turned):
+            with pytest.raises(KeyboardInterrupt):
+                run(images, recipe)
+    monkeypatch.setattr(embedded, "train_network", lambda *given, **told: train(*given, **{**told, "verbose": 1}))
+    trained = run(turned, recipe).features[0]
+    assert "going on with epoch 3 of 3" in caplog.messages
+    assert not list(own_home.rglob("*.checkpoint"))
+    found = run(faces, recipe).features[0]
+    assert (found.weights_origin, found.weights_digest) == ("earlier run", trained.weights_digest)
+
+
 class Interruption(Callback):
     """Ctrl-C in the third epoch."""
 

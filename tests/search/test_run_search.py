@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from hybridfer.datasets import Dataset
 from hybridfer.errors import DatasetError, RecipeError, WeightsError
 from hybridfer.search import SearchSpace, StudyError, best_recipe, claims, load_space, run_search
 from hybridfer.search.run import Objective
@@ -69,6 +70,13 @@ def test_trials_are_trained_and_told_the_best_first(faces, small, study):
         assert set(trial.drawn) == {"filters", "conv_dropout", "learning_rate"}
         assert trial.coordinates["filters.length"] == len(trial.drawn["filters"].split("-"))
     assert result.n_validation == (faces.splits == "validation").sum()
+
+
+def test_a_trial_copies_images_for_its_training_alone(faces, small, study, monkeypatch):
+    copied, subset = [], Dataset.subset
+    monkeypatch.setattr(Dataset, "subset", lambda *given: copied.append(1) or subset(*given))
+    run_search(faces, small, study=study, trials=1, verbose=0)
+    assert len(copied) == len(("train", "validation"))
 
 
 def test_a_trial_is_the_very_training_that_its_recipe_describes(faces, small, study):

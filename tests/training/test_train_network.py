@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from hybridfer import FeatureRecipe, make_faces
+from hybridfer.datasets import Dataset
 from hybridfer.errors import RecipeError
 from hybridfer.training import recipe_classifier, remembered_path, train_network
 
@@ -57,6 +58,25 @@ def test_a_class_weight_for_no_class_is_refused(dataset):
 def test_parameters_override_the_recipe():
     classifier = recipe_classifier(recipe(), max_epochs=7)
     assert (classifier.network, classifier.image_size, classifier.max_epochs) == ("tiny", 16, 7)
+
+
+def test_a_training_that_was_remembered_is_found_by_later_releases_in_any_order_of_its_images():
+    pixels = np.arange(8, dtype=np.uint8).repeat(256).reshape(8, 16, 16)
+    splits = np.array(["train"] * 6 + ["validation"] * 2)
+    shades = Dataset(pixels, np.arange(8) % 2, splits, np.array(list("abcdefgh")), ("happy", "sad"), "shades")
+    turned = shades.subset(np.arange(8)[::-1])
+    # a change of it forgets what everybody has trained
+    for images in (shades, turned):
+        assert remembered_path(recipe(), images).name == "mine-32ad629c7d3a.safetensors"
+
+
+def test_a_training_copies_images_for_itself_alone(dataset, monkeypatch):
+    copied, subset = [], Dataset.subset
+    monkeypatch.setattr(Dataset, "subset", lambda *given: copied.append(1) or subset(*given))
+    remembered_path(recipe(), dataset)
+    assert not copied
+    train_network(dataset, recipe(), device="cpu", verbose=0)
+    assert len(copied) == len(("train", "validation"))
 
 
 def test_a_training_is_remembered_by_its_recipe_its_images_and_its_labels(dataset, monkeypatch, tmp_path):
