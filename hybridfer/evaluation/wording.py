@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,8 @@ from hybridfer.evaluation.significance import ALPHA, Interval
 
 # of a p-value; a double has no more that count
 _MOST_DECIMALS = 17
+_P_EQUATION = re.compile(r"\bp [<=] [\d.]+")
+HARD_SPACE = "\N{NO-BREAK SPACE}"
 
 
 def percent(share: float) -> str:
@@ -107,6 +110,17 @@ def p_equation(p: float) -> str:
     ('p = 0.003', 'p < 0.001')
     """
     return f"p {p_value(p)}" if p < 0.001 else f"p = {p_value(p)}"
+
+
+def unbroken(text: str) -> str:
+    """Let no line end within a p-value of a text: its spaces become no-break spaces.
+
+    Examples
+    --------
+    >>> [len(word) for word in unbroken("ahead, p = 0.003, or p < 0.001").split(" ")]
+    [6, 10, 2, 9]
+    """
+    return _P_EQUATION.sub(lambda found: found.group().replace(" ", HARD_SPACE), text)
 
 
 def seconds(duration: float) -> str:

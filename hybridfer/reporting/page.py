@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hybridfer import phrases
+from hybridfer.evaluation import wording
 from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.files import given_path, write_aside, write_text_aside
@@ -136,7 +137,7 @@ def _document(source: PageSource) -> Document:
         kicker="Softmax or hybrid?",
         title=report.dataset.source,
         warnings=(*report.leaks, *report.warnings),
-        verdict=_unbroken(report.verdict.removeprefix(leaks).strip()),
+        verdict=wording.unbroken(report.verdict.removeprefix(leaks).strip()),
         byline=_byline(report),
         footer=f"Made by hybridfer {report.environment.hybridfer}, {report.created}. The page loads and sends nothing.",
         sections=page_sections(source),
@@ -149,12 +150,7 @@ def _chosen(report: BenchmarkReport) -> Part | None:
     if report.chosen is None:
         return None
     tables = (chosen_table(report.chosen, leaked=bool(report.leaks)),) if with_table(report) else ()
-    return Part(text=_unbroken(describe_chosen(report)), tables=tables)
-
-
-def _unbroken(text: str) -> str:
-    """Let no line end within an equation."""
-    return text.replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    return Part(text=wording.unbroken(describe_chosen(report)), tables=tables)
 
 
 def _byline(report: BenchmarkReport) -> str:

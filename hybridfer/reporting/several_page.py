@@ -88,8 +88,7 @@ def _document(runs: SeveralRuns, drawings: Mapping[str | None, Sequence[Drawing]
         kicker="Runs side by side",
         title=phrases.listed(list(sources)),
         warnings=warnings(runs),
-        # no line ends within an equation
-        verdict=verdict(runs).replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"),
+        verdict=wording.unbroken(verdict(runs)),
         byline=_byline(runs),
         footer=f"Made from reports of hybridfer {phrases.listed(list(versions))}. It loads nothing and sends nothing.",
         sections=(

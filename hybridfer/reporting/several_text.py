@@ -99,8 +99,8 @@ def _fitting(rows: Sequence[RepeatedRow], room: int) -> list[tuple[str, Cell]]:
 
 def _broken(text: str, width: int) -> list[str]:
     """Break text into lines, but neither names nor equations; textwrap breaks at ASCII spaces alone."""
-    bound = text.replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in textwrap.wrap(bound, width, break_on_hyphens=False)]
+    lines = textwrap.wrap(wording.unbroken(text), width, break_on_hyphens=False)
+    return [line.replace(wording.HARD_SPACE, " ") for line in lines]
 
 
 def _widths(columns: Sequence[tuple[str, Cell]], rows: Sequence[RepeatedRow]) -> list[int]:

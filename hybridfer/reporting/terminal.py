@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import textwrap
 from collections.abc import Sequence
 
 from hybridfer import phrases
+from hybridfer.evaluation import wording
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
 from hybridfer.evaluation.rows import Row, best_row, count_comparisons
 from hybridfer.reporting.chosen_words import chosen_lines
@@ -26,9 +26,6 @@ from hybridfer.reporting.shown import ordered_rows
 # lines longer than this are tiring to follow, however wide the window
 _WIDEST = 100
 _NAME = "pipeline"
-_P_VALUE = re.compile(r"p [<=] [\d.]+")
-# textwrap breaks at ASCII spaces only
-_HARD_SPACE = "\N{NO-BREAK SPACE}"
 
 
 def render_table(report: BenchmarkReport, width: int | None = None, colour: bool | None = None) -> str:
@@ -177,7 +174,10 @@ def _audit_warning(report: BenchmarkReport) -> list[str]:
 
 def _wrapped(paragraphs: Sequence[str], width: int, hanging: str = "") -> list[str]:
     """Break paragraphs into lines, of which those after the first are indented, but no p-value."""
-    bound = [_P_VALUE.sub(lambda found: found.group().replace(" ", _HARD_SPACE), text) for text in paragraphs]
+    # textwrap breaks at ASCII spaces only
+    bound = [wording.unbroken(text) for text in paragraphs]
     return [
-        line.replace(_HARD_SPACE, " ") for text in bound for line in textwrap.wrap(text, width, subsequent_indent=hanging)
+        line.replace(wording.HARD_SPACE, " ")
+        for text in bound
+        for line in textwrap.wrap(text, width, subsequent_indent=hanging)
     ]

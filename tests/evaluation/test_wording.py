@@ -35,3 +35,9 @@ def test_a_p_value_as_near_to_the_level_as_numbers_go_is_written():
 )
 def test_a_single_point_is_no_points(difference, lead, gap):
     assert (wording.lead(difference), wording.gap(difference)) == (lead, gap)
+
+
+@pytest.mark.parametrize("equation", ["p = 0.030", "p < 0.001"])
+def test_a_line_may_end_before_a_p_value_and_behind_it_but_not_within(equation):
+    bound = equation.replace(" ", wording.HARD_SPACE)
+    assert wording.unbroken(f"ahead ({equation}).").split(" ") == ["ahead", f"({bound})."]

@@ -120,6 +120,12 @@ def test_the_verdict_comes_before_everything_else(html, report):
     assert html.index('id="verdict"') < html.index("<nav")
 
 
+@pytest.mark.parametrize("words", ["p = 0.030", "p < 0.001"])
+def test_no_line_of_the_verdict_ends_within_a_p_value(report, words, monkeypatch):
+    monkeypatch.setattr(BenchmarkReport, "verdict", f"svm beats softmax ({words}).")
+    assert f"({words.replace(' ', chr(160)).replace('<', '&lt;')})" in render_page(report)
+
+
 def test_what_validation_chose_stands_right_below_the_verdict(make_report):
     report = make_report(n=300, n_twins=30)
     html = render_page(report)
