@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hybridfer import phrases
 from hybridfer.evaluation import wording
+from hybridfer.evaluation.over_runs import OverRuns
 from hybridfer.files import given_path, write_text_aside
 from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value, word
 from hybridfer.reporting.document import Document, Drawing, Part, Section
@@ -20,7 +21,6 @@ from hybridfer.reporting.several_markdown import comparison_markdown
 from hybridfer.reporting.several_repeats import Repeat
 from hybridfer.reporting.several_rows import RepeatedRow
 from hybridfer.reporting.several_tables import comparison_csv, comparison_json, comparison_latex
-from hybridfer.reporting.several_trainings import OverRuns
 from hybridfer.reporting.several_words import (
     about_deviation,
     about_test,

@@ -8,11 +8,11 @@ import pytest
 
 from hybridfer.errors import HybridferError
 from hybridfer.evaluation.feature_run import Epoch
+from hybridfer.evaluation.over_runs import mean_lead_test
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.evaluation.rows import compare_rows
 from hybridfer.evaluation.twins import Leak
 from hybridfer.reporting.several import SeveralRuns
-from hybridfer.reporting.several_leads import mean_lead_test
 from hybridfer.reporting.several_repeats import RunRow, SeveralError
 from hybridfer.reporting.several_words import about_deviation, about_test, lead_and_deviation, trainings, verdict, warnings
 
