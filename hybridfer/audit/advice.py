@@ -49,6 +49,13 @@ def _near(report: AuditReport) -> Iterator[str]:
             f"{_are(report.near.across_splits, 'group')} of near-duplicates in several splits: nearly as good as a twin for "
             "what is learnt by heart. Look at those that --list FILE.csv names; --fix --drop-near drops them from train."
         )
+    if report.near is not None and report.near.groups and report.has_labels and "test" not in report.counts:
+        images, told = phrases.count(report.near.images, "image"), _are(report.near.groups, "group")
+        yield (
+            f"{told} of near-duplicates ({images}) and no test split yet: one that is drawn by class cuts through them and "
+            "flatters accuracies. Keep each group, and each person, in one split: DATA/train/<class>/..., "
+            "DATA/test/<class>/... --list FILE.csv names the groups."
+        )
     if report.near is not None and report.near.conflicting_labels:
         yield (
             f"{_are(report.near.conflicting_labels, 'group')} of near-duplicates with different labels, which bounds the "

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from hybridfer.audit import AuditReport, audit_dataset
+from hybridfer.audit import Findings, find_faults
 from hybridfer.datasets import Dataset, read_dataset
 from hybridfer.errors import RecipeError
 from hybridfer.evaluation.chosen import compare_chosen
@@ -23,6 +23,7 @@ from hybridfer.evaluation.fitting import Tuning, finish_head
 from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.leaks import NetworkLeaks, find_leaks
 from hybridfer.evaluation.missing_classes import find_missing_classes
+from hybridfer.evaluation.near_twins import find_near_twins
 from hybridfer.evaluation.plan import Features, Pipelines, Plan, load_features, load_heads
 from hybridfer.evaluation.prediction import Key, Prediction
 from hybridfer.evaluation.predictions import PredictionTable
@@ -31,7 +32,7 @@ from hybridfer.evaluation.rows import compare_rows
 from hybridfer.evaluation.splits import Splits, three_splits, without_twins
 from hybridfer.evaluation.subgroups import read_groups
 from hybridfer.evaluation.summary import describe_protocol, summarise
-from hybridfer.evaluation.twins import twin_mask
+from hybridfer.evaluation.twins import near_twin_mask, twin_mask
 from hybridfer.heads.durations import find_slow_heads
 from hybridfer.heads.search import Refit, Strategy
 
@@ -137,7 +138,8 @@ def run_benchmark(
     widths = plan.rehearse(searched=searched)
     table = None if groups is None else read_groups(groups)
     dataset, read_seconds = _read(source, reading)
-    audited = _audit(dataset, n_jobs, verbose) if audit else None
+    found = _audit(dataset, n_jobs, verbose) if audit else None
+    audited = None if found is None else found.report()
     splits, dropped = three_splits(dataset, reading.get("test_split", "auto")), None
     if drop_twins:
         splits, dropped = without_twins(splits)
@@ -145,12 +147,17 @@ def run_benchmark(
     _tell_splits(splits)
     test = splits.test
     by_column = {} if table is None else table.of_images(test.names)
-    twins = twin_mask(test.digests, np.concatenate([splits.digests("train"), splits.digests("validation")]))
-    summary = summarise(splits, twins, read_seconds, dropped)
+    twins = twin_mask(test.digests, _learnt(splits))
+    summary = summarise(splits, twins, read_seconds, dropped, _count_near_twins(splits, found))
     known = [NetworkLeaks.of(name, network, splits, twins) for name, network in plan.load_networks()]
     known += [NetworkLeaks.inherited(name, ancestry, splits, twins) for name, ancestry in plan.load_ancestries()]
     slow = find_slow_heads(plan.heads, len(splits.labels("train")))
-    for warning in (*find_leaks(summary, known), *find_missing_classes(summary), *slow):
+    for warning in (
+        *find_leaks(summary, known),
+        *find_near_twins(summary, audited),
+        *find_missing_classes(summary),
+        *slow,
+    ):
         log.warning("%s", warning)
     runs, predictions, projections = _embed_and_fit(plan, splits, twins, tuning, n_jobs, verbose)
     rows = compare_rows(
@@ -194,10 +201,22 @@ def _tell_splits(splits: Splits) -> None:
         log.log(level, "%s", splits.tuning_remark)
 
 
-def _audit(dataset: Dataset, n_jobs: int | None, verbose: int) -> AuditReport:
+def _audit(dataset: Dataset, n_jobs: int | None, verbose: int) -> Findings:
     """Audit the images, in as many threads as a search may have processes."""
     log.info("auditing %d images", len(dataset))
-    return audit_dataset(dataset, n_jobs=n_jobs, verbose=verbose)
+    return find_faults(dataset, n_jobs=n_jobs, verbose=verbose)
+
+
+def _learnt(splits: Splits) -> NDArray[np.bytes_]:
+    """Digests of all images that are trained or tuned on."""
+    return np.concatenate([splits.digests("train"), splits.digests("validation")])
+
+
+def _count_near_twins(splits: Splits, found: Findings | None) -> int | None:
+    """Count the test images that look nearly like what is trained or tuned on; None where nobody looked for them."""
+    if found is None or found.near is None:
+        return None
+    return int(near_twin_mask(splits.digests("test"), _learnt(splits), found.dataset.digests, found.near.groups).sum())
 
 
 def _embed_and_fit(

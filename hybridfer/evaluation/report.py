@@ -20,6 +20,7 @@ from hybridfer.evaluation.few_images import find_few_images
 from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.leaks import find_leaks
 from hybridfer.evaluation.missing_classes import find_missing_classes
+from hybridfer.evaluation.near_twins import find_near_twins
 from hybridfer.evaluation.predictions import ARRAYS_NAME, PredictionTable
 from hybridfer.evaluation.rows import Row, corrected_anew
 from hybridfer.evaluation.summary import DatasetSummary, Protocol
@@ -136,8 +137,12 @@ class BenchmarkReport:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings where few images decide or choose, and of each part of the images that has none of some classes."""
-        return (*find_few_images(self.dataset, self.rows), *find_missing_classes(self.dataset, self.rows))
+        """Warnings of near-duplicates across splits, of few images that decide or choose, and of parts without a class."""
+        return (
+            *find_near_twins(self.dataset, self.audit),
+            *find_few_images(self.dataset, self.rows),
+            *find_missing_classes(self.dataset, self.rows),
+        )
 
     def stands_out(self, row: Row) -> bool:
         """Whether a row beats its softmax beyond chance, and nothing has leaked."""

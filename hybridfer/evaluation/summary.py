@@ -60,6 +60,9 @@ class DatasetSummary:
     distinct : int or None
         Different images among those of the test split that decide: copies of one another count once. None in reports of
         before it was told.
+    near_twins : int or None
+        Test images that are no twins, but look nearly like an image of train or validation. None where nobody looked for
+        them, and in reports of before it was told.
     """
 
     source: str
@@ -76,6 +79,7 @@ class DatasetSummary:
     dropped_twins: int | None = None
     tuning: int | None = None
     distinct: int | None = None
+    near_twins: int | None = None
 
     @property
     def n_test(self) -> int:
@@ -116,7 +120,11 @@ class Protocol:
 
 
 def summarise(
-    splits: Splits, twins: NDArray[np.bool_], read_seconds: float | None, dropped_twins: int | None
+    splits: Splits,
+    twins: NDArray[np.bool_],
+    read_seconds: float | None,
+    dropped_twins: int | None,
+    near_twins: int | None = None,
 ) -> DatasetSummary:
     """Describe the images of a benchmark; of their source only the last part of the path is told."""
     dataset, test = splits.dataset, splits.digests("test")
@@ -136,6 +144,7 @@ def summarise(
         dropped_twins=dropped_twins,
         tuning=len(splits.labels("tuning")),
         distinct=len(np.unique(test[~twins])),
+        near_twins=near_twins,
     )
 
 

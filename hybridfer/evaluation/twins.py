@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hybridfer.audit.groups import Groups
+
 
 @dataclass(frozen=True)
 class Leak:
@@ -67,6 +69,43 @@ def twin_mask(test_digests: NDArray[np.bytes_], train_digests: NDArray[np.bytes_
     array([False, False, False,  True])
     """
     return np.isin(test_digests, train_digests)
+
+
+def near_twin_mask(
+    test_digests: NDArray[np.bytes_], train_digests: NDArray[np.bytes_], digests: NDArray[np.bytes_], groups: Groups
+) -> NDArray[np.bool_]:
+    """Mark the test images that are no twins, but look nearly like a training or validation image.
+
+    They are known by their pixels, so that splits may have been carved, and images dropped, since the groups were found.
+
+    Parameters
+    ----------
+    test_digests, train_digests : ndarray of shape (n,) and (m,), dtype "S16"
+        As for `twin_mask`.
+    digests : ndarray of shape (k,), dtype "S16"
+        Digests of the images that were audited.
+    groups : Groups
+        Their near-duplicates, from `hybridfer.audit.find_faults`.
+
+    Returns
+    -------
+    ndarray of shape (n,), dtype bool
+        True where a test image without a twin is in a group with an image of the others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hybridfer.audit.groups import equal_rows
+    >>> digests = np.array([b"a", b"b", b"c", b"d"], dtype="S16")
+    >>> frames = equal_rows(np.array([0, 0, 1, 1]))
+    >>> near_twin_mask(digests[[0, 2, 3]], digests[[1]], digests, frames)
+    array([ True, False, False])
+    """
+    members = digests[groups.members]
+    reached = np.zeros(len(groups), dtype=bool)
+    homes = np.repeat(np.arange(len(groups)), groups.sizes)
+    reached[homes[np.isin(members, train_digests)]] = True
+    return np.isin(test_digests, members[reached[homes]]) & ~twin_mask(test_digests, train_digests)
 
 
 def count_leak(test_digests: NDArray[np.bytes_], seen_digests: NDArray[np.bytes_], twins: NDArray[np.bool_]) -> Leak:

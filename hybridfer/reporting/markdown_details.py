@@ -15,6 +15,7 @@ from hybridfer.reporting.chosen_words import outcome, softmax_in_table, with_tab
 from hybridfer.reporting.gfm import NONE, escape, table
 from hybridfer.reporting.shown import (
     EARLIER,
+    about_near_twins,
     first_problems,
     images_per_second,
     ordered_rows,
@@ -201,13 +202,14 @@ def audit(report: BenchmarkReport) -> str:
         f"each: {found.exact.redundant:,}. Blank: {found.blanks:,}. Unreadable: {len(found.unreadable):,}. Without a label: "
         f"{found.unlabelled:,}. The largest class of train has {found.imbalance:.1f} times as many images as the smallest.",
         table(header, 1, rows),
+        about_near_twins(report),
     ]
     if found.near is not None:
         texts.append(
             f"Near-duplicates: {escape(found.near.method)}; {found.near.candidates:,} pairs of hashes compared, "
             f"{found.near.pairs:,} of them near enough to be judged by their pixels. Only identical images count as twins."
         )
-    return "\n\n".join(texts)
+    return "\n\n".join(filter(None, texts))
 
 
 def feature(run: FeatureRun) -> str:

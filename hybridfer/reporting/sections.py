@@ -14,7 +14,7 @@ from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.reporting import page_tables
 from hybridfer.reporting.cells import Table
 from hybridfer.reporting.document import Drawing, Face, FaceGroup, Part, Section
-from hybridfer.reporting.shown import EARLIER, ShownRun, first_problems, shown_runs
+from hybridfer.reporting.shown import EARLIER, ShownRun, about_near_twins, first_problems, shown_runs
 
 FILES = (
     ("report.json", "everything on this page but images and predictions, for programs; docs/report-json.md explains it"),
@@ -179,7 +179,7 @@ def _audit(source: PageSource) -> Iterator[Part]:
     audit = source.report.audit
     if audit is None:
         return
-    yield Part(lines=tuple(_audit_lines(audit)), tables=(page_tables.duplicate_table(audit),))
+    yield Part(lines=tuple(_audit_lines(source.report, audit)), tables=(page_tables.duplicate_table(audit),))
     if audit.unreadable:
         yield Part("Unreadable files", lines=first_problems(audit.unreadable))
     gallery = source.gallery
@@ -187,13 +187,15 @@ def _audit(source: PageSource) -> Iterator[Part]:
         yield Part("The worst groups", groups=tuple(_face_group(gallery, group) for group in gallery.index.groups))
 
 
-def _audit_lines(audit: AuditReport) -> Iterator[str]:
+def _audit_lines(report: BenchmarkReport, audit: AuditReport) -> Iterator[str]:
     """The audit in sentences."""
     yield (
         f"{phrases.count(audit.n_images, 'image')} in {len(audit.classes):,} classes, {audit.unlabelled:,} without a label; "
         f"the largest class of train has {audit.imbalance:.1f} times the images of the smallest."
     )
     yield f"{phrases.count(audit.blanks, 'blank image')}, {phrases.count(len(audit.unreadable), 'unreadable file')}."
+    if splits := about_near_twins(report):
+        yield splits
     near = audit.near
     if near is None:
         yield "Near-duplicates were not looked for."

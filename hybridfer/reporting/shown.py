@@ -124,6 +124,24 @@ def about_twins(report: BenchmarkReport) -> str:
     )
 
 
+def about_near_twins(report: BenchmarkReport) -> str:
+    """Say which splits the audit compares, and how many test images look like others in the splits that were used."""
+    if report.audit is None:
+        return ""
+    carved = [split for split in ("test", "validation") if split not in report.audit.counts]
+    told = f"Groups across splits are counted before {' and '.join(carved)} {'were' if len(carved) > 1 else 'was'} carved."
+    near = report.dataset.near_twins
+    used = (
+        ""
+        if near is None
+        else (
+            f"In the splits that were used, {phrases.count(near, 'test image')} without a twin "
+            f"look{'s' if near == 1 else ''} nearly like an image of train or validation."
+        )
+    )
+    return " ".join(filter(None, [told if carved else "", used]))
+
+
 def seen_of_test(run: FeatureRun) -> str:
     """Say how many test images a CNN was trained on, as far as its weights do."""
     if run.leak is None:

@@ -47,3 +47,11 @@ def test_each_kind_of_identical_images_has_a_line(clean, changes, words):
 def test_each_other_finding_has_a_line(clean, changes, words):
     (told,) = advice(replace(clean, **changes))
     assert words in told
+
+
+def test_near_duplicates_are_to_be_kept_together_where_a_test_split_is_yet_to_be_drawn(clean):
+    frames = replace(clean, near=NearDuplicates("", 11, 9, 9, 41, 318, 0, 0))
+    assert advice(frames) == ()
+    (told,) = advice(replace(frames, counts={"train": (5,) * 7}))
+    assert told.startswith("There are 41 groups of near-duplicates (318 images) and no test split yet: one that is drawn")
+    assert advice(replace(frames, counts={"train": (0,) * 7}, unlabelled=frames.n_images)) != (told,)
