@@ -22,6 +22,9 @@ from hybridfer.errors import DatasetError
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _ENCRYPTED = 1
+# the name is UTF-8, and Info-ZIP's field that tells a name in UTF-8 beside another (APPNOTE 4.4.4 and 4.6.9)
+_UTF8 = 0x800
+_UNICODE_PATH = 0x7075
 
 
 class ZipArchive(Container):
@@ -52,11 +55,10 @@ class ZipArchive(Container):
         self._infos = [infos[name] for name in self.names]
 
     def _checked(self, info: zipfile.ZipInfo) -> str:
+        name = _name_of(info)
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise DatasetError(
-                f"{self.label} holds a link, which may leave the archive: {info.filename!r}. It was not read."
-            )
-        return safe_path(info.filename, self.label)
+            raise DatasetError(f"{self.label} holds a link, which may leave the archive: {name!r}. It was not read.")
+        return safe_path(name, self.label)
 
     def read(self, member: int) -> Blob:
         """All bytes of a member, checked against its CRC."""
@@ -119,6 +121,31 @@ class ZipArchive(Container):
             return zlib.decompressobj(-zlib.MAX_WBITS).decompress(self._raw(info)[: 2 * HEAD], HEAD)
         except (DatasetError, zlib.error):
             return b""
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """Decode a member's name: zip and most of its kind write UTF-8 without saying so, which zipfile takes for cp437."""
+    if info.flag_bits & _UTF8:
+        return info.filename
+    raw = info.orig_filename.encode("cp437")
+    for candidate in (_unicode_path(info.extra, raw), raw):
+        try:
+            if candidate is not None:
+                # what stands behind a null byte is no part of the name, as in zipfile
+                return candidate.decode("utf-8").partition("\0")[0]
+        except UnicodeDecodeError:
+            continue
+    return info.filename
+
+
+def _unicode_path(extra: bytes, raw: bytes) -> bytes | None:
+    """Find the name in UTF-8 among a member's extra fields; one that was made for another name does not count."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        field, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == _UNICODE_PATH and field[:5] == struct.pack("<BI", 1, zlib.crc32(raw)):
+            return field[5:]
+    return None
 
 
 def _inflate(raw: Blob, size: int) -> bytes:

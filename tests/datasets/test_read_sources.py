@@ -4,8 +4,10 @@ import bz2
 import gzip
 import lzma
 import os
+import struct
 import tarfile
 import zipfile
+import zlib
 
 import cv2
 import numpy as np
@@ -46,6 +48,54 @@ def test_every_compression_of_zip_is_read(tree, faces, same, tmp_path, method):
         for path in tree.rglob("*.png"):
             archive.write(path, path.relative_to(tree))
     assert same(read_dataset(tmp_path / "a.zip"), faces)
+
+
+def pack_raw(tree, target, raw, unicode=None, crc_of=zlib.crc32):
+    """Zip a tree whose folder "happy" has raw bytes for a name and, in Info-ZIP's extra field, another one in UTF-8."""
+    stand_in = "@" * len(raw)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in tree.rglob("*.png"):
+            name = path.relative_to(tree).as_posix()
+            info = zipfile.ZipInfo(name.replace("happy", stand_in))
+            if unicode is not None and "happy" in name:
+                told = name.replace("happy", unicode).encode()
+                crc = crc_of(name.encode().replace(b"happy", raw))
+                info.extra = struct.pack("<HHBI", 0x7075, 5 + len(told), 1, crc) + told
+            archive.writestr(info, path.read_bytes())
+    target.write_bytes(target.read_bytes().replace(stand_in.encode(), raw))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [("fröhlich".encode(), "fröhlich"), ("fröhlich".encode("cp437"), "fröhlich"), (b"frohlich", "frohlich")],
+    ids=["utf-8", "cp437", "ascii"],
+)
+def test_a_zip_that_does_not_say_how_names_are_encoded_has_those_of_its_folder(tree, tmp_path, raw, read):
+    dataset = read_dataset(pack_raw(tree, tmp_path / "a.zip", raw))
+    assert read in dataset.classes
+    assert {name.split("/")[1] for name in dataset.names} == set(dataset.classes)
+
+
+@pytest.mark.parametrize(
+    ("crc_of", "read"), [(zlib.crc32, "fröhlich"), (lambda raw: 7, "fr_hlich")], ids=["its", "another's"]
+)
+def test_the_unicode_path_of_a_zip_member_counts_if_it_was_made_for_its_name(tree, tmp_path, crc_of, read):
+    assert read in read_dataset(pack_raw(tree, tmp_path / "a.zip", b"fr_hlich", "fröhlich", crc_of)).classes
+
+
+def test_a_unicode_path_that_leaves_the_zip_is_refused(tree, tmp_path):
+    packed = pack_raw(tree, tmp_path / "a.zip", b"fr_hlich", "../../fröhlich")
+    with pytest.raises(DatasetError, match="path leaves the archive"):
+        read_dataset(packed)
+
+
+def test_unicode_paths_that_give_two_members_one_name_are_told(tree, tmp_path):
+    for folder in ("sad", "happy"):
+        (tree / "train" / folder / "one.png").write_bytes(next(tree.rglob("*.png")).read_bytes())
+    packed = pack_raw(tree, tmp_path / "a.zip", b"fr_hlich", "sad")
+    with pytest.raises(DatasetError, match=r"train/sad/one\.png: is the name of 2 members of the zip"):
+        read_dataset(packed)
 
 
 def test_wrapping_folders_and_litter_are_passed_over(tree, pack, faces, same, tmp_path):
