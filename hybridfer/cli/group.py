@@ -41,7 +41,7 @@ NO_MEMORY = {
 }
 INTERRUPTED = {
     "benchmark": "Trainings, features and heads that are finished are kept: run the same command again to go on.",
-    "extract": "Rows that are sealed are kept: run the same command again to go on.",
+    "extract": "Rows that were computed are kept: run the same command again to go on.",
     "search": "Trials that are finished are kept: run the same command again to go on.",
     "train": "The last whole epoch is kept: run the same command with --resume to go on.",
 }

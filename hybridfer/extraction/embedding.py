@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from ..digest import DIGEST, image_digests
+from ..networks import Rescue
 from ..store import FeatureStore, StoreKey
 from ..store.layout import unwritable
 from .memory import MemoryStore
@@ -22,10 +23,12 @@ from .progress import Milestones
 
 log = logging.getLogger("hybridfer")
 
-# rows sealed at once: what a kill may cost, and what the forward pass works on while the last lot is written
+# rows sealed at once: what a kill may cost (Ctrl-C does not), and what the forward pass works on while the last is written
 LOT = 2048
 # seconds after which whoever waits for another process is told so
 PATIENCE = 2.0
+
+Write = Callable[[NDArray[np.bytes_], NDArray[np.float32]], None]
 
 
 class RowStore(Protocol):
@@ -49,8 +52,8 @@ class RowSource(Protocol):
     def images_embedded(self) -> int:
         """How many images have gone through the network so far."""
 
-    def embed(self, images: NDArray) -> dict[str, NDArray[np.float32]]:
-        """Give for each layer an array (n, d)."""
+    def embed(self, images: NDArray, *, rescue: Rescue | None = None) -> dict[str, NDArray[np.float32]]:
+        """Give for each layer an array (n, d); before an error goes up, what is known of the first images may be rescued."""
 
 
 def blocks_of(images: NDArray, size: int = LOT) -> Iterator[NDArray]:
@@ -72,7 +75,7 @@ def embed_missing(
     """Send the images whose rows a store lacks through the network, each distinct image once.
 
     While one lot is in the network, the blocks after it are decoded (by whoever yields them) and the lot before it is
-    written.
+    written. Where an error or Ctrl-C ends the pass, the rows that it has given are written before that goes on up.
 
     Parameters
     ----------
@@ -106,12 +109,12 @@ def embed_missing(
             new = _first_seen(digests, store.missing(digests), taken)
             lot.add(block[new], digests[new])
             while lot.images >= LOT:
-                write(*lot.embedded(embedder, layers))
+                write(*lot.embedded(embedder, layers, write))
             bar.update(len(block))
             if progress and bar.disable:
                 milestones.advance(len(block))
         while lot.images:
-            write(*lot.embedded(embedder, layers))
+            write(*lot.embedded(embedder, layers, write))
     return np.concatenate(seen) if seen else np.empty(0, dtype=DIGEST)
 
 
@@ -161,14 +164,21 @@ class _Lot:
             self._parts.append((images, digests))
             self.images += len(images)
 
-    def embedded(self, embedder: RowSource, layers: tuple[str, ...]) -> tuple[NDArray[np.bytes_], NDArray[np.float32]]:
-        """Take the waiting images, up to one lot, through the network."""
+    def embedded(
+        self, embedder: RowSource, layers: tuple[str, ...], write: Write
+    ) -> tuple[NDArray[np.bytes_], NDArray[np.float32]]:
+        """Take the waiting images, up to one lot, through the network; write what an error leaves of it."""
         images = np.concatenate([part for part, _ in self._parts])
         digests = np.concatenate([part for _, part in self._parts])
         rest = slice(LOT, None)
         self._parts = [(images[rest], digests[rest])] if len(images) > LOT else []
         self.images = max(0, len(images) - LOT)
-        rows = embedder.embed(images[:LOT])
+
+        def rescue(rows: dict[str, NDArray[np.float32]]) -> None:
+            features = np.hstack([rows[layer] for layer in layers])
+            write(digests[: len(features)], features)
+
+        rows = embedder.embed(images[:LOT], rescue=rescue)
         return digests[:LOT], np.hstack([rows[layer] for layer in layers])
 
 
@@ -184,16 +194,17 @@ def _first_seen(digests: NDArray[np.bytes_], missing: NDArray[np.bool_], taken: 
 
 
 @contextmanager
-def _writing(store: RowStore) -> Iterator:
-    """Give a function that writes rows on another thread, at most one lot behind."""
+def _writing(store: RowStore) -> Iterator[Write]:
+    """Give a function that writes rows on another thread, at most one lot behind, and to its end at errors too."""
     with ThreadPoolExecutor(1, thread_name_prefix="write") as pool:
         pending: list[Future[int]] = []
 
         def write(digests: NDArray[np.bytes_], features: NDArray[np.float32]) -> None:
-            while pending:
-                pending.pop().result()
+            # before the wait for the lot before it, which Ctrl-C may end
             pending.append(pool.submit(store.append, digests, features))
+            while len(pending) > 1:
+                pending.pop(0).result()
 
         yield write
         while pending:
-            pending.pop().result()
+            pending.pop(0).result()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..digest import image_digests
 from ..errors import StoreError
-from ..networks import Embedder, Network, join_rows
+from ..networks import Embedder, Network, Rescue, join_rows
 from ..store import FeatureStore, is_store
 from .embedding import RowSource, alone
 from .keys import default_store_path, layer_widths, open_store, store_key
@@ -124,8 +125,11 @@ class MemberRows:
         pairs = zip(self._network.members, self._embedder.members, strict=True)
         return [_Member(network, embedder, self._shelf(network, embedder, self._asked)) for network, embedder in pairs]
 
-    def embed(self, images: NDArray) -> dict[str, NDArray[np.float32]]:
-        """Give the rows of images of shape (n, h, w) or (n, h, w, c), one array (n, d) for each layer."""
+    def embed(self, images: NDArray, *, rescue: Rescue | None = None) -> dict[str, NDArray[np.float32]]:
+        """Give the rows of images of shape (n, h, w) or (n, h, w, c), one array (n, d) for each layer.
+
+        At an error nothing is handed to `rescue`: what a member has computed goes into its own store, if that keeps it.
+        """
         digests = image_digests(images)
         found = [member.rows(images, digests) for member in self._members]
         self._embedder.images_embedded += int(np.any([computed for _, computed in found], axis=0).sum())
@@ -168,14 +172,22 @@ class _Member:
             return lacking
         with alone(self._store):
             lacking = self._store.missing(digests)
-            rows[lacking] = self._embedded(images[lacking])
+
+            def rescue(features: dict[str, NDArray[np.float32]]) -> None:
+                known = self._joined(features)
+                with suppress(StoreError):
+                    self._store.append(digests[lacking][: len(known)], known)
+
+            rows[lacking] = self._embedded(images[lacking], rescue)
             self._store.append(digests[lacking], rows[lacking])
         return lacking
 
-    def _embedded(self, images: NDArray) -> NDArray[np.float32]:
+    def _embedded(self, images: NDArray, rescue: Rescue | None = None) -> NDArray[np.float32]:
         if not len(images):
             return np.empty((0, self._width), dtype=np.float32)
-        features = self._embedder.embed(images)
+        return self._joined(self._embedder.embed(images, rescue=rescue))
+
+    def _joined(self, features: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         return np.hstack([features[layer] for layer in self._widths])
 
     def _stored(self, digests: NDArray[np.bytes_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -3,7 +3,7 @@
 from .backbones import is_backbone
 from .catalogue import HOW_TRAINED, NETWORKS, build_network, check_arguments, find_architecture
 from .device import choose_device, choose_precision
-from .embedder import Embedder
+from .embedder import Embedder, Rescue
 from .ensemble import join_rows
 from .loading import builtin_weights, load_network, load_trained
 from .network import Network, catalogue_network, network_preprocessing, own_network
@@ -20,6 +20,7 @@ __all__ = [
     "Network",
     "NetworkSummary",
     "Preprocessing",
+    "Rescue",
     "build_network",
     "builtin_weights",
     "catalogue_network",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -32,6 +32,9 @@ TOLERANCE = 1e-4
 # pixels of the images that those are for; of larger ones fewer go into the same memory, and no fewer than these
 PIXELS = 48 * 48
 CPU_LEAST, CUDA_LEAST = 8, 128
+
+# what takes the rows that were computed before an error, by layer
+Rescue = Callable[[dict[str, NDArray[np.float32]]], object]
 
 
 class Embedder:
@@ -112,8 +115,16 @@ class Embedder:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _turn=threading.Lock())
 
-    def embed(self, images: NDArray) -> dict[str, NDArray[np.float32]]:
+    def embed(self, images: NDArray, *, rescue: Rescue | None = None) -> dict[str, NDArray[np.float32]]:
         """Embed images of shape (n, h, w) or (n, h, w, c), uint8 or float in [0, 1].
+
+        Parameters
+        ----------
+        images : ndarray
+            What to embed, batch by batch.
+        rescue : callable, optional
+            Where an error or an interruption ends this early, it is called with what would have been returned of the first
+            images, whose batches are whole, before the error goes on up.
 
         Returns
         -------
@@ -122,11 +133,16 @@ class Embedder:
         """
         if not len(images):
             raise ValueError("images must hold at least one image; got none.")
-        parts: dict[str, list[torch.Tensor]] = {layer: [] for layer in self.layers}
-        for start in range(0, len(images), self.batch_size):
-            for layer, features in self.embed_batch(images[start : start + self.batch_size]).items():
-                parts[layer].append(features)
-        return {layer: torch.cat(features).cpu().numpy() for layer, features in parts.items()}
+        batches: list[dict[str, torch.Tensor]] = []
+        try:
+            for start in range(0, len(images), self.batch_size):
+                rows = self.embed_batch(images[start : start + self.batch_size])
+                batches.append(rows)
+        except BaseException:
+            if rescue is not None and batches:
+                rescue(self._on_cpu(batches))
+            raise
+        return self._on_cpu(batches)
 
     def embed_batch(self, images: NDArray) -> dict[str, torch.Tensor]:
         """Embed one batch; the float32 results stay on the device."""
@@ -137,6 +153,10 @@ class Embedder:
                 rows = self._embed_views(images)
             self.images_embedded += len(images)
         return rows
+
+    def _on_cpu(self, batches: Sequence[dict[str, torch.Tensor]]) -> dict[str, NDArray[np.float32]]:
+        """Join batches where there is memory for all of them."""
+        return {layer: torch.cat([batch[layer].cpu() for batch in batches]).numpy() for layer in self.layers}
 
     def _embed_views(self, images: NDArray) -> dict[str, torch.Tensor]:
         with torch.inference_mode(), autocast(self.precision, self.device):

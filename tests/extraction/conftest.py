@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hybridfer.digest import image_digests
-from hybridfer.networks import catalogue_network, save_network
+from hybridfer.networks import Rescue, catalogue_network, save_network
 
 
 class Sums:
@@ -15,7 +15,7 @@ class Sums:
     def __init__(self) -> None:
         self.batches: list[np.ndarray] = []
 
-    def embed(self, images: np.ndarray) -> dict[str, np.ndarray]:
+    def embed(self, images: np.ndarray, *, rescue: Rescue | None = None) -> dict[str, np.ndarray]:
         self.batches.append(images)
         return {"embedding": images.reshape(len(images), -1).sum(axis=1, dtype=np.float32)[:, None]}
 

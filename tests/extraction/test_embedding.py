@@ -1,3 +1,4 @@
+import signal
 import threading
 import time
 
@@ -8,6 +9,7 @@ from filelock import FileLock
 from hybridfer.digest import image_digests
 from hybridfer.errors import StoreError
 from hybridfer.extraction import MemoryStore, alone, blocks_of, embed_missing, embedding
+from hybridfer.networks import Embedder, catalogue_network
 from hybridfer.store import FeatureStore, StoreKey
 
 KEY = StoreKey("0" * 64, "sums", "{}", ("embedding",), "single", "fp32")
@@ -53,6 +55,66 @@ def test_rows_are_sealed_lot_by_lot_while_later_images_wait(images, sums, tmp_pa
     assert store.verify().ok
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_what_has_gone_through_the_network_is_sealed_before_an_interruption_goes_on_up(images, tmp_path, error):
+    def forward(batch):
+        batches.append(len(batch))
+        if len(batches) == 7:
+            raise error
+        return batch
+
+    batches = []
+    network = catalogue_network("tiny")
+    embedder = Embedder(network, ["embedding"], device="cpu", batch_size=3)
+    embedder._module.register_forward_pre_hook(lambda module, inputs: forward(inputs[0]))
+    store = FeatureStore.create(tmp_path / "s.store", KEY, {"embedding": 128})
+    with pytest.raises(error):
+        embed_missing(blocks_of(images), store, embedder)
+    # a whole lot in six batches of which the last is one image
+    assert len(FeatureStore(store.path)) == 16
+    batches[:] = [0, 0, 0]
+    with pytest.raises(error):
+        embed_missing(blocks_of(images), FeatureStore(store.path), embedder)
+    assert FeatureStore(store.path).verify().ok
+    held = image_digests(images)[~FeatureStore(store.path).missing(image_digests(images))]
+    assert held.tolist() == image_digests(images)[:25].tolist()
+    expected = Embedder(network, ["embedding"], device="cpu", batch_size=3).embed(images[:25])["embedding"]
+    np.testing.assert_allclose(FeatureStore(store.path).get(held), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_an_interruption_is_told_even_where_nothing_can_be_sealed(images, sums):
+    class Full(MemoryStore):
+        def append(self, digests, features):
+            raise OSError(28, "No space left on device")
+
+    def embed(batch, *, rescue):
+        rescue({"embedding": np.zeros((3, 1), dtype=np.float32)})
+        raise KeyboardInterrupt
+
+    sums.embed = embed
+    with pytest.raises(KeyboardInterrupt):
+        embed_missing(blocks_of(images), Full(KEY, 1), sums)
+
+
+def test_a_lot_that_is_done_is_written_though_the_wait_for_the_one_before_it_is_interrupted(images, sums):
+    class Slow(MemoryStore):
+        def append(self, digests, features):
+            time.sleep(0.5 if not len(self) else 0)
+            return super().append(digests, features)
+
+    store, embed = Slow(KEY, 1), sums.embed
+
+    def embed_and_interrupt(batch, **options):
+        if len(sums.batches) == 1:
+            threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+        return embed(batch)
+
+    sums.embed = embed_and_interrupt
+    with pytest.raises(KeyboardInterrupt):
+        embed_missing(blocks_of(images), store, sums)
+    assert len(store) == 32
+
+
 def test_lots_hold_full_batches_however_the_blocks_are_cut(images, sums):
     embed_missing(blocks_of(images, 3), MemoryStore(KEY, 1), sums)
     assert [len(batch) for batch in sums.batches] == [16, 16, 16, 2]
@@ -80,7 +142,7 @@ def test_an_error_of_the_writing_thread_surfaces(images, sums, failing):
 def test_threads_that_share_a_memory_store_embed_each_image_once(images, sums):
     store, wrong = MemoryStore(KEY, 1), []
 
-    def slow_embed(batch, embed=sums.embed):
+    def slow_embed(batch, embed=sums.embed, **options):
         time.sleep(0.01)
         return embed(batch)
 
@@ -141,7 +203,7 @@ def test_a_lock_is_given_back_when_the_work_fails(tmp_path):
 
 def test_of_more_layers_than_the_store_keeps_only_its_own_are_written(images, sums):
     embed = sums.embed
-    sums.embed = lambda batch: {"logits": np.zeros((len(batch), 7), dtype=np.float32), **embed(batch)}
+    sums.embed = lambda batch, **options: {"logits": np.zeros((len(batch), 7), dtype=np.float32), **embed(batch)}
     store = MemoryStore(KEY, 1)
     digests = embed_missing(blocks_of(images), store, sums)
     assert np.array_equal(store.get(digests)[:, 0], images.sum(axis=(1, 2), dtype=np.float32))

@@ -163,6 +163,15 @@ def test_what_was_computed_before_an_interruption_is_found_by_the_next_run(faces
     assert (first.entered, second.entered) == (N, N)
 
 
+def test_a_member_keeps_the_whole_batches_of_a_lot_that_is_interrupted(faces, first, second, pair):
+    second.fails_at = 6
+    with pytest.raises(KeyboardInterrupt):
+        extract(faces, pair, batch_size=2)
+    second.fails_at, second.entered = np.inf, 4
+    extract(faces, pair, batch_size=2)
+    assert (first.entered, second.entered) == (N, N)
+
+
 def test_extractions_of_ensembles_and_members_at_once_wait_for_one_another_and_end(faces, first, second, pair):
     networks = [pair, ensemble_network([second.network, first.network]), first.network, second.network]
     threads = [threading.Thread(target=extract, args=(faces, network), daemon=True) for network in networks]
