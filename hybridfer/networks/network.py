@@ -17,6 +17,7 @@ from torch import nn
 
 from ..digest import DIGEST
 from ..errors import RecipeError
+from ..phrases import count
 from .backbones import backbone_preprocessing, is_backbone
 from .catalogue import build_network, check_arguments
 from .preprocessing import Preprocessing
@@ -69,6 +70,23 @@ class Network:
     trained_on: NDArray[np.bytes_] = field(default_factory=lambda: np.empty(0, dtype=DIGEST))
     watched: NDArray[np.bytes_] | None = None
     members: tuple[Network, ...] = ()
+
+    def __repr__(self) -> str:
+        """Tell it in a line; its digests, history and tensors would fill pages."""
+        try:
+            layers: object = self.widths
+        except Exception:  # whatever a module of one's own raises, it raises again where it is run
+            layers = list(self.layers)
+        told = [
+            repr(self.name),
+            f"classes={self.classes}",
+            f"layers={layers}",
+            f"image_size={self.preprocessing.image_size}",
+        ]
+        if self.members:
+            told.append(f"members={[member.name for member in self.members]}")
+        told.append(f"trained_on={count(len(self.trained_on), 'image')}")
+        return f"{type(self).__name__}({', '.join(told)})"
 
     @cached_property
     def digest(self) -> str:

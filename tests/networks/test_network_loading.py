@@ -1,3 +1,4 @@
+import dataclasses
 import pickle
 import warnings
 from pathlib import Path
@@ -307,3 +308,19 @@ def test_weights_that_lack_what_a_module_keeps_beside_its_tensors_do_not_fit(tmp
 def test_modules_that_cannot_be_looked_into_are_refused(make, words):
     with pytest.raises(RecipeError, match=words):
         load_network(make(), layers=["1"])
+
+
+def test_a_network_is_printed_in_a_line_without_its_digests():
+    seen = np.array([b"%016d" % number for number in range(28709)])
+    network = dataclasses.replace(catalogue_network("tiny", n_classes=2), classes=("sad", "happy"), trained_on=seen)
+    assert repr(network) == (
+        "Network('tiny', classes=('sad', 'happy'), layers={'conv1': 16, 'conv2': 32, 'conv3': 64, "
+        "'conv4': 128, 'embedding': 128, 'logits': 2}, image_size=(48, 48), trained_on=28,709 images)"
+    )
+    assert "members=['tiny', 'tiny']" in repr(ensemble_network([catalogue_network("tiny"), catalogue_network("tiny")]))
+
+
+def test_a_network_that_cannot_be_run_can_be_printed():
+    network = load_network(nn.Sequential(nn.Flatten(), nn.Linear(3, 7)), layers={"embedding": "0", "logits": "1"})
+    assert repr(network).startswith("Network(")
+    assert "layers=['embedding', 'logits']" in repr(network)
