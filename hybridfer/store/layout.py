@@ -10,11 +10,27 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hybridfer.errors import StoreError
+from hybridfer.files import given_path
 from hybridfer.store.sealing import leftovers
 
 LOCK = "lock"
 # Far longer than any shard takes; the lock of a writer that was killed is free at once.
 LOCK_SECONDS = 600.0
+
+
+def given_folder(store: str | os.PathLike[str]) -> Path:
+    """Folder of a store that was given by hand.
+
+    Raises
+    ------
+    StoreError
+        If none was given: an empty path would be the folder that one happens to be in.
+    """
+    if not os.fspath(store):
+        raise StoreError(
+            "a store's path must name a folder; got an empty one. Give the folder that hybridfer extract wrote."
+        )
+    return given_path(store)
 
 
 def shards_folder(store: Path) -> Path:

@@ -161,7 +161,7 @@ def read_manifest(path: Path) -> Manifest:
         with file.open("rb") as stream:
             text = stream.read(LONGEST).decode()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise StoreError(f"{path} is no feature store. Run: hybridfer extract DATA --store {path}") from error
+        raise StoreError(f"{path} is no feature store. {_mending(path)}") from error
     except OSError as error:
         raise UnreadableStoreError(f"{file} cannot be read: {error}. Check permissions and the disk.") from error
     except UnicodeDecodeError as error:
@@ -172,6 +172,21 @@ def read_manifest(path: Path) -> Manifest:
         raise UnreadableStoreError(f"{file} cannot be read: {error}") from error
     except StoreError as error:
         raise StoreError(f"{file} is damaged: {error} Restore it from a copy, or extract again elsewhere.") from error
+
+
+def _mending(path: Path) -> str:
+    """Say how to come by a store at a path that has no key.json; none can be made where other things are."""
+    if os.path.isfile(path):
+        got = "a file"
+    elif not path.is_dir():
+        return f"Run: hybridfer extract DATA --store {path}"
+    elif strange := _strangers(path):
+        got = f"a folder that holds {', '.join(strange[:3])}{' and more' if len(strange) > 3 else ''}"
+    elif shards_folder(path).is_dir() and any(shards_folder(path).iterdir()):
+        return f"It holds shards but no {NAME}. Restore that file from a copy."
+    else:
+        return f"Run: hybridfer extract DATA --store {path}"
+    return f"Expected the folder that hybridfer extract wrote, with {NAME} in it; got {got}."
 
 
 def lay_out(path: Path, manifest: Manifest) -> None:
@@ -213,11 +228,15 @@ def _require_no_strangers(path: Path) -> None:
     """Refuse a folder that is neither a store nor the beginnings of one, before anything is written into it."""
     if is_store(path):
         return
+    if strange := _strangers(path):
+        raise StoreError(f"{path} holds other things ({', '.join(strange[:5])}). Choose a new or empty folder.")
+
+
+def _strangers(path: Path) -> list[str]:
+    """Name what in a folder is not the beginnings of a store."""
     # another process may be making the store just now, key.json included
     begun = {path / LOCK, path / NAME, shards_folder(path), listings_folder(path)}
-    strange = sorted(entry.name for entry in path.iterdir() if entry not in begun and not is_partial(entry))
-    if strange:
-        raise StoreError(f"{path} holds other things ({', '.join(strange[:5])}). Choose a new or empty folder.")
+    return sorted(entry.name for entry in path.iterdir() if entry not in begun and not is_partial(entry))
 
 
 def _require_blank(path: Path) -> None:

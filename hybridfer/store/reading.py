@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybridfer.errors import StoreError, UnreadableStoreError
-from hybridfer.files import given_path
 from hybridfer.store.index import RowIndex, refreshed
 from hybridfer.store.key import StoreKey
-from hybridfer.store.layout import listings_folder
+from hybridfer.store.layout import given_folder, listings_folder
 from hybridfer.store.listing import Listing, choose_listing, read_listing
 from hybridfer.store.manifest import NAME, read_manifest
 from hybridfer.store.report import ListingInfo, StoreInfo
@@ -29,7 +28,7 @@ class ReadableStore:
     """The reading half of `FeatureStore`, which needs neither a lock nor the right to write."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = given_path(path)
+        self.path = given_folder(path)
         self._manifest = read_manifest(self.path)
         self._index = RowIndex.empty()
         self._listings: dict[str, Listing] = {}

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hybridfer.errors import StoreError
-from hybridfer.files import given_path
 from hybridfer.store.joining import SHARD_BYTES, compact_shards, intact_rows
 from hybridfer.store.key import StoreKey
-from hybridfer.store.layout import listings_folder, shards_folder, writing
+from hybridfer.store.layout import given_folder, listings_folder, shards_folder, writing
 from hybridfer.store.listing import Listing, write_listing
 from hybridfer.store.manifest import Manifest, is_store, lay_out, read_manifest
 from hybridfer.store.reading import ReadableStore
@@ -103,7 +102,7 @@ class FeatureStore(ReadableStore):
             If there is a store of other features, with a sentence for each field that differs, or a folder of
             other things.
         """
-        folder, wanted = given_path(path), Manifest.of(key, widths, riding or {})
+        folder, wanted = given_folder(path), Manifest.of(key, widths, riding or {})
         if not is_store(folder):
             lay_out(folder, wanted)
         if differing := read_manifest(folder).difference(wanted):

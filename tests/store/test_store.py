@@ -16,6 +16,42 @@ def test_a_folder_without_a_store_says_what_to_run(tmp_path):
         FeatureStore(tmp_path / "nothing")
 
 
+@pytest.mark.parametrize(
+    ("made", "got"),
+    [
+        (
+            ["faces/c.png", "faces/d.png", "faces/a.txt", "faces/b.txt"],
+            "a folder that holds a.txt, b.txt, c.png and more",
+        ),
+        (["faces"], "a file"),
+    ],
+    ids=["folder", "file"],
+)
+def test_where_other_things_are_no_store_is_advised_but_told_what_was_expected(tmp_path, made, got):
+    for name in made:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"other")
+    with pytest.raises(StoreError, match=f"folder that hybridfer extract wrote, with key.json in it; got {got}") as told:
+        FeatureStore(tmp_path / "faces")
+    assert "Run: " not in str(told.value)
+
+
+def test_an_empty_folder_may_become_a_store_and_shards_without_their_key_may_not(tmp_path):
+    with pytest.raises(StoreError, match="Run: hybridfer extract DATA --store"):
+        FeatureStore(tmp_path)
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "0.h5").touch()
+    with pytest.raises(StoreError, match=r"holds shards but no key\.json\. Restore"):
+        FeatureStore(tmp_path)
+
+
+def test_an_empty_path_is_told_to_be_missing(filled):
+    with pytest.raises(StoreError, match="must name a folder; got an empty one"):
+        FeatureStore("")
+    with pytest.raises(StoreError, match="must name a folder; got an empty one"):
+        FeatureStore.create("", filled.key, filled.widths)
+
+
 def test_create_opens_what_is_there_already(filled):
     again = FeatureStore.create(filled.path, filled.key, filled.widths)
     assert len(again) == 30
