@@ -112,9 +112,11 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     Raises
     ------
     WeightsError
-        If the file is missing, damaged, or not one of ours.
+        If the file is missing, a folder, damaged, or not one of ours.
     """
     path = given_path(path)
+    if path.is_dir():
+        raise WeightsError(f"{path} is a folder; weights are a file, as hybridfer train writes it. Give the file's path.")
     if not path.is_file():
         raise WeightsError(f"{path} does not exist. Make it with: hybridfer train DATA -f RECIPE -o {path}")
     try:

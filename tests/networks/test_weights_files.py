@@ -181,10 +181,15 @@ def test_a_safetensors_file_of_others_is_refused(tmp_path):
         load_network(tmp_path / "other.safetensors")
 
 
-def test_a_folder_or_absent_file_is_refused(tmp_path):
-    for place in (tmp_path, tmp_path / "absent.safetensors"):
-        with pytest.raises(WeightsError, match="does not exist"):
-            read_weights(place)
+def test_an_absent_file_is_refused_with_the_command_that_makes_it(tmp_path):
+    with pytest.raises(WeightsError, match=r"does not exist\. Make it with: hybridfer train"):
+        read_weights(tmp_path / "absent.safetensors")
+
+
+def test_a_folder_is_told_to_be_one_and_no_place_for_new_weights(tmp_path):
+    with pytest.raises(WeightsError, match="is a folder; weights are a file") as told:
+        read_weights(tmp_path)
+    assert "-o" not in str(told.value).replace(str(tmp_path), "")
 
 
 @pytest.mark.parametrize(
