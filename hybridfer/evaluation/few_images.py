@@ -77,11 +77,13 @@ def _few_test_images(n: int, noun: str, rows: tuple[Row, ...]) -> tuple[str, ...
 
 
 def _few_validation_images(n: int, rows: tuple[Row, ...]) -> tuple[str, ...]:
-    """Warn of a small validation split, where heads were chosen by it."""
-    if not 0 < n < ENOUGH or all(row.is_softmax or row.validation_accuracy is None for row in rows):
+    """Warn of a small validation split, where heads or their parameters were chosen by it."""
+    heads = [row for row in rows if not row.is_softmax and row.validation_accuracy is not None]
+    chosen = (["heads"] if len(heads) > 1 else []) + (["parameters"] if any(row.best_params for row in heads) else [])
+    if not 0 < n < ENOUGH or not chosen:
         return ()
     return (
-        f"Only {phrases.count(n, 'validation image')} choose{'s' if n == 1 else ''} heads and their parameters: of two "
+        f"Only {phrases.count(n, 'validation image')} choose{'s' if n == 1 else ''} {' and their '.join(chosen)}: of two "
         f"candidates, {_least_lead(n)} there can be told from chance.",
     )
 

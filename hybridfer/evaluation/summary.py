@@ -158,11 +158,16 @@ def describe_protocol(features: Sequence[FeatureRecipe], weights: object | None,
     told += _inheritances([recipe for recipe in features if recipe.name in trained])
     if loaded:
         told.append(f"{', '.join(loaded)}: loaded, not trained here; {_COUNTED}.")
+    tuning, parameters = f"Heads were fitted on train and chosen on validation ({SEARCH_WORDS[search]}); ", "the chosen"
+    if search == "off":
+        # in words that hold for one head too, as runs are compared by them
+        tuning = f"Heads were not tuned ({SEARCH_WORDS[search]}), and where there are several, validation chose one; "
+        parameters = "these"
     return Protocol(
         network=" ".join(told),
-        tuning=f"Heads were fitted on train and chosen on validation ({SEARCH_WORDS[search]}); "
-        "cross-validation among train images would mislead, as a CNN tells images that it was trained on apart too well.",
-        refit=f"With the chosen parameters each head was fitted on {refit}.",
+        tuning=f"{tuning}cross-validation among train images would mislead, as a CNN tells images that it was trained on "
+        "apart too well.",
+        refit=f"With {parameters} parameters each head was fitted on {refit}.",
         scoring="The test split was scored once, after every choice. Softmax comes from the same forward pass.",
     )
 

@@ -91,7 +91,7 @@ def test_few_validation_images_that_choose_heads_are_told():
     y = np.zeros(ENOUGH, dtype=int)
     tuned = {
         ("tiny", "softmax"): Prediction(y, is_softmax=True, validation_accuracy=0.5),
-        ("tiny", "forest"): Prediction(y, validation_accuracy=0.6),
+        ("tiny", "forest"): Prediction(y, validation_accuracy=0.6, best_params={"forest__max_depth": 8}),
     }
     few = replace(FACES, counts={"validation": (21, 21)})
 
@@ -100,7 +100,7 @@ def test_few_validation_images_that_choose_heads_are_told():
         return find_few_images(dataset, rows)
 
     assert told(few, tuned) == (
-        "Only 42 validation images choose heads and their parameters: of two candidates, no lead below 14.3 points there "
+        "Only 42 validation images choose parameters: of two candidates, no lead below 14.3 points there "
         "can be told from chance.",
     )
     # of 1,000 validation images all but 42 are copies of train images
@@ -108,3 +108,15 @@ def test_few_validation_images_that_choose_heads_are_told():
     assert told(FACES, tuned) == ()
     assert told(few, list(tuned)[:1]) == ()
     assert told(replace(FACES, counts={}), tuned) == ()
+
+
+@pytest.mark.parametrize(
+    ("heads", "params", "chosen"),
+    [(1, {}, None), (1, {"C": 1}, "parameters"), (2, {}, "heads"), (2, {"C": 1}, "heads and their parameters")],
+)
+def test_few_validation_images_are_told_to_choose_what_they_chose(heads, params, chosen):
+    y = np.zeros(ENOUGH, dtype=int)
+    fitted = {("tiny", f"{i}"): Prediction(y, validation_accuracy=0.6, best_params=params) for i in range(heads)}
+    rows = compare_rows(y, np.zeros(ENOUGH, dtype=bool), fitted, CLASSES)
+    told = find_few_images(replace(FACES, counts={"validation": (21, 21)}), rows)
+    assert [one.partition(":")[0] for one in told] == ([f"Only 42 validation images choose {chosen}"] if chosen else [])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from hybridfer import FeatureRecipe, make_faces
 from hybridfer.evaluation.splits import three_splits
@@ -77,3 +78,11 @@ def test_of_loaded_weights_no_more_is_promised_than_they_say():
     assert told(PLAIN, weights="w.safetensors") == (
         "plain: loaded, not trained here; test images that the weights name as seen are counted."
     )
+
+
+@pytest.mark.parametrize(("search", "chosen"), [("grid", True), ("halving", True), ("random", True), ("off", False)])
+def test_without_a_search_nothing_is_said_to_have_been_chosen_by_it(search, chosen):
+    protocol = describe_protocol([PLAIN], None, search, "train")
+    assert ("Heads were fitted on train and chosen on validation" in protocol.tuning) is chosen
+    assert ("where there are several, validation chose one" in protocol.tuning) is not chosen
+    assert ("With the chosen parameters" in protocol.refit) is chosen
