@@ -1,4 +1,4 @@
-"""A warning of test images that look nearly like what was trained or tuned on: other frames of a video, say."""
+"""A warning of test images that look nearly like what was learnt from: one photograph cut twice, or frames of a video."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MOST_NEAR = 0.05
 def find_near_twins(dataset: DatasetSummary, audit: AuditReport | None) -> tuple[str, ...]:
     """Word a warning where many of the test images that decide look nearly like an image of train or validation.
 
-    Twins do not decide, and are told elsewhere. That images which look alike show one face is likely, not certain, which is
-    why they do decide.
+    Twins do not decide, and are told elsewhere. That images which look alike are one photograph is likely, not certain,
+    which is why they do decide.
 
     Parameters
     ----------
@@ -35,15 +35,15 @@ def find_near_twins(dataset: DatasetSummary, audit: AuditReport | None) -> tuple
     >>> counts = {"train": (50, 50), "validation": (5, 5), "test": (10, 10)}
     >>> carved = DatasetSummary("faces", ("happy", "sad"), (48, 48), counts, "test", "carved", 0, 0, 0, near_twins=12)
     >>> find_near_twins(carved, None)[0][:73]
-    '12 of 20 test images look nearly like an image of train or validation (fr'
+    '12 of 20 test images look nearly like an image of train or validation (on'
     """
     deciding = dataset.n_test - dataset.twins
     if dataset.near_twins is None or dataset.near_twins <= MOST_NEAR * deciding:
         return ()
     images = "twin-free test images" if dataset.twins else "test images"
     told = (
-        f"{dataset.near_twins:,} of {deciding:,} {images} look nearly like an image of train or validation (frames of one "
-        "video, say): accuracies on them are flattered."
+        f"{dataset.near_twins:,} of {deciding:,} {images} look nearly like an image of train or validation (one photograph "
+        "cut twice, or frames of a video): accuracies on them are flattered."
     )
     if audit is not None and "test" in audit.counts:
         return (
