@@ -71,6 +71,7 @@ def extract(
     A benchmark by the same recipe finds the same store. A recipe that trains is embedded with what a benchmark of DATA has
     trained by it, unless --weights says otherwise.
     """
+    from ..datasets.dataset import describe_skipped
     from ..extraction import extract_features
     from ..recipes import load_recipe
 
@@ -96,9 +97,7 @@ def extract(
         **keywords,
     )
     if extraction.problems:
-        count = len(extraction.problems)
-        told = "1 problem was skipped" if count == 1 else f"{count:,} problems were skipped, the first"
-        click.echo(f"{told}: {extraction.problems[0]}", err=True)
+        click.echo(describe_skipped(extraction.problems), err=True)
     if as_json:
         click.echo(json.dumps(_told(extraction), indent=2))
     else:

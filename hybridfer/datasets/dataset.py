@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,6 +17,8 @@ from hybridfer.errors import DatasetError
 #: The splits in the order in which they are told.
 SPLITS = ("train", "validation", "test")
 UNKNOWN = "unknown"
+#: Problems that are named where not all of them are asked for.
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,22 @@ class Problem:
 
     def __str__(self) -> str:
         return phrases.printable(f"{self.where}: {self.what}")
+
+
+def describe_skipped(problems: Sequence[Problem]) -> str:
+    """Name the first three of what was left out of a source, and say where all are named.
+
+    Examples
+    --------
+    >>> print(describe_skipped([Problem("a.png", "is empty")]))
+    1 problem was skipped: a.png: is empty
+    """
+    if len(problems) == 1:
+        return f"1 problem was skipped: {problems[0]}"
+    lines = [f"{len(problems):,} problems were skipped:", *(f"  {problem}" for problem in problems[:NAMED])]
+    if len(problems) > NAMED:
+        lines.append(f"  and {len(problems) - NAMED:,} more; hybridfer audit DATA --json names all")
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,6 +335,5 @@ class Dataset:
         lines = [f"{self.source}: {len(self)} {kind} images of {height}x{width}, {len(self.classes)} classes"]
         lines += [f"{first:<10} " + " ".join(f"{cell:>8}" for cell in cells) for first, *cells in rows]
         if self.problems:
-            named = "what it names" if len(self.problems) == 1 else "what they name"
-            lines.append(f"{phrases.count(len(self.problems), 'problem')}: {named} was left out")
+            lines.append(describe_skipped(self.problems))
         return "\n".join(lines)

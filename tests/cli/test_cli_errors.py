@@ -244,3 +244,11 @@ def test_unreadable_images_are_named_or_skipped(run, weights, workplace, pets):
     result = run(*command, "--on-error", "skip")
     assert result.exit_code == 0
     assert "1 problem was skipped: cat/bad.png" in result.stderr
+    for number in range(4):
+        (workplace / "tree" / "dog" / f"bad{number}.png").write_bytes(b"no image")
+    several = run(*command, "--on-error", "skip").stderr
+    assert "5 problems were skipped:\n  cat/bad.png: " in several
+    assert "  dog/bad1.png: " in several
+    assert "dog/bad2.png" not in several
+    assert "  and 2 more; hybridfer audit DATA --json names all" in several
+    assert "dog/bad3.png" in run("audit", "tree", "--json").stdout

@@ -157,7 +157,7 @@ def test_the_summary_shows_counts_and_problems(faces):
     text = replace(faces, problems=(Problem("a.jpg", "is no readable image"),)).summary()
     assert "84 grey images of 48x48" in text
     assert "surprise" in text
-    assert "1 problem" in text
+    assert "1 problem was skipped: a.jpg: is no readable image" in text
 
 
 def test_a_dataset_may_be_empty():
