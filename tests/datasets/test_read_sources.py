@@ -94,7 +94,7 @@ def test_unicode_paths_that_give_two_members_one_name_are_told(tree, tmp_path):
     for folder in ("sad", "happy"):
         (tree / "train" / folder / "one.png").write_bytes(next(tree.rglob("*.png")).read_bytes())
     packed = pack_raw(tree, tmp_path / "a.zip", b"fr_hlich", "sad")
-    with pytest.raises(DatasetError, match=r"train/sad/one\.png: is the name of 2 members of the zip"):
+    with pytest.raises(DatasetError, match=r"train/sad/one\.png: is the name of 2 members of the archive"):
         read_dataset(packed)
 
 

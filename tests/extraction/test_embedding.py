@@ -1,6 +1,7 @@
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -96,20 +97,25 @@ def test_an_interruption_is_told_even_where_nothing_can_be_sealed(images, sums):
         embed_missing(blocks_of(images), Full(KEY, 1), sums)
 
 
-def test_a_lot_that_is_done_is_written_though_the_wait_for_the_one_before_it_is_interrupted(images, sums):
-    class Slow(MemoryStore):
+def test_a_lot_that_is_done_is_written_though_the_wait_for_the_one_before_it_is_interrupted(images, sums, monkeypatch):
+    handed_over = threading.Event()
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, write, *lot):
+            future = super().submit(write, *lot)
+            if len(sums.batches) == 2:
+                handed_over.set()
+            return future
+
+    class Interrupting(MemoryStore):
         def append(self, digests, features):
-            time.sleep(0.5 if not len(self) else 0)
+            if not len(self):
+                assert handed_over.wait(60)
+                signal.raise_signal(signal.SIGINT)
             return super().append(digests, features)
 
-    store, embed = Slow(KEY, 1), sums.embed
-
-    def embed_and_interrupt(batch, **options):
-        if len(sums.batches) == 1:
-            threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
-        return embed(batch)
-
-    sums.embed = embed_and_interrupt
+    monkeypatch.setattr(embedding, "ThreadPoolExecutor", Pool)
+    store = Interrupting(KEY, 1)
     with pytest.raises(KeyboardInterrupt):
         embed_missing(blocks_of(images), store, sums)
     assert len(store) == 32
