@@ -37,7 +37,7 @@ from .extraction import (
     warn_of_known_images,
     with_riding,
 )
-from .files import given_path
+from .home import given_path
 from .image_arrays import as_images, refuse_no_images
 from .networks import Embedder, Network, find_architecture, is_backbone, load_network
 from .recipes import FeatureRecipe, load_recipe

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and how a path is given."""
+"""Files that are either whole or not there."""
 
 from __future__ import annotations
 
@@ -9,22 +9,6 @@ from pathlib import Path
 
 #: Letters of its name by which a file is known that a killed process left half written.
 _RECOGNISED = 40
-
-
-def given_path(path: str | os.PathLike[str]) -> Path:
-    """Path that was given by hand: ``~`` at its beginning is the home folder, as it is for a shell and for pandas.
-
-    Parameters
-    ----------
-    path : str or path
-        A name that begins with ``~`` and the name of nobody stays as it is.
-
-    Examples
-    --------
-    >>> given_path("~/faces") == Path.home() / "faces"
-    True
-    """
-    return Path(os.path.expanduser(path))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 from hybridfer import CNNClassifier, CNNFeaturizer, audit_dataset, load_network, make_faces, read_dataset
 from hybridfer.audit.report import AuditReport
 from hybridfer.evaluation.subgroups import read_groups
-from hybridfer.files import given_path
+from hybridfer.home import given_path
 from hybridfer.networks import read_weights, save_network
 from hybridfer.recipes import load_recipe
 

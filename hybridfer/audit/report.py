@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hybridfer import json_layout
 from hybridfer.errors import HybridferError
-from hybridfer.files import given_path, write_aside
+from hybridfer.files import write_aside
+from hybridfer.home import given_path
 
 #: The version of the JSON layout that is written.
 FORMAT_VERSION = 1

@@ -19,7 +19,7 @@ from hybridfer.datasets.selection import Selection, read_selection
 from hybridfer.datasets.sources import read_source
 from hybridfer.datasets.splits import LeftOut
 from hybridfer.errors import DatasetError
-from hybridfer.files import given_path
+from hybridfer.home import given_path
 
 Source = str | os.PathLike[str] | Dataset
 

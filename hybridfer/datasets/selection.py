@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hybridfer.csv_layout import to_csv
 from hybridfer.errors import DatasetError
-from hybridfer.files import given_path
+from hybridfer.home import given_path
 
 COLUMNS = ("name", "split", "class", "decision", "reason", "kept_instead")
 KEEP, DROP = "keep", "drop"

@@ -30,8 +30,7 @@ from hybridfer.extraction import (
     store_key,
     with_riding,
 )
-from hybridfer.files import given_path
-from hybridfer.home import home
+from hybridfer.home import given_path, home
 from hybridfer.networks import (
     Embedder,
     Network,

@@ -25,7 +25,8 @@ from hybridfer.evaluation.predictions import ARRAYS_NAME, PredictionTable
 from hybridfer.evaluation.rows import Row, corrected_anew
 from hybridfer.evaluation.summary import DatasetSummary, Protocol
 from hybridfer.evaluation.verdict import verdict
-from hybridfer.files import given_path, write_aside
+from hybridfer.files import write_aside
+from hybridfer.home import given_path
 
 #: The version of the JSON layout that is written; docs/report-json.md says when it changes.
 FORMAT_VERSION = 3

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hybridfer.errors import DatasetError
 from hybridfer.evaluation.significance import Interval, wilson_interval
-from hybridfer.files import given_path
+from hybridfer.home import given_path
 
 log = logging.getLogger("hybridfer")
 

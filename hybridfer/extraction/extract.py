@@ -17,7 +17,7 @@ from ..datasets.dataset import Problem
 from ..datasets.index import DatasetIndex, check_problems
 from ..datasets.read import scan_dataset
 from ..errors import DatasetError, RecipeError, WeightsError
-from ..files import given_path
+from ..home import given_path
 from ..networks import Embedder, Network, Preprocessing, is_backbone, load_network, network_preprocessing
 from ..networks.weights import is_weights_file
 from ..recipes import FeatureRecipe, load_recipe

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ..errors import RecipeError, WeightsError
-from ..files import given_path
+from ..home import given_path
 from ..suggestion import nearest
 from .backbones import is_backbone
 from .catalogue import NETWORKS, find_architecture

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..errors import RecipeError, WeightsError
-from ..files import given_path
+from ..home import given_path
 from .backbones import PublishedBackbone, adapted, create, find_backbone, is_backbone
 from .network import Network, catalogue_network
 from .preprocessing import Preprocessing

@@ -26,7 +26,8 @@ from safetensors.torch import save
 
 from ..digest import DIGEST
 from ..errors import RecipeError, WeightsError
-from ..files import given_path, moved_into_place
+from ..files import moved_into_place
+from ..home import given_path
 from .backbones import is_backbone
 from .device import PRECISIONS
 from .network import Network, catalogue_network

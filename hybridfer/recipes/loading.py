@@ -12,7 +12,7 @@ from typing import Any, Literal, overload
 from pydantic import BaseModel, ValidationError
 
 from ..errors import RecipeError
-from ..files import given_path
+from ..home import given_path
 from ..suggestion import suggest
 from .expansion import expand_recipe
 from .feature import FeatureRecipe

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from hybridfer import phrases
 from hybridfer.errors import WeightsError
 from hybridfer.evaluation.report import BenchmarkReport
-from hybridfer.files import given_path
+from hybridfer.home import given_path
 from hybridfer.networks import Network, Preprocessing, builtin_weights
 from hybridfer.networks.loading import SHIPPED
 from hybridfer.networks.weights import network_from_weights

@@ -8,7 +8,8 @@ from hybridfer.evaluation.gallery import GALLERY_NAME
 from hybridfer.evaluation.predictions import ARRAYS_NAME
 from hybridfer.evaluation.predictions import CSV_NAME as PREDICTIONS_NAME
 from hybridfer.evaluation.report import JSON_NAME, BenchmarkReport
-from hybridfer.files import given_path, write_text_aside
+from hybridfer.files import write_text_aside
+from hybridfer.home import given_path
 from hybridfer.reporting.markdown import render_markdown
 from hybridfer.reporting.tables import render_csv, render_latex
 from hybridfer.reporting.written import remove_page

@@ -10,7 +10,8 @@ from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.gallery import Gallery
 from hybridfer.evaluation.report import BenchmarkReport
-from hybridfer.files import given_path, write_aside, write_text_aside
+from hybridfer.files import write_aside, write_text_aside
+from hybridfer.home import given_path
 from hybridfer.reporting.chosen_words import describe_chosen, with_table
 from hybridfer.reporting.document import Document, Drawing, Part
 from hybridfer.reporting.figures import figure_png, figure_svg

@@ -11,7 +11,7 @@ from pathlib import Path
 from hybridfer import phrases
 from hybridfer.evaluation.published import PublishedComparison, compare_published
 from hybridfer.evaluation.report import BenchmarkReport
-from hybridfer.files import given_path
+from hybridfer.home import given_path
 from hybridfer.reporting.several_leads import corrected
 from hybridfer.reporting.several_repeats import Repeat, SeveralError, partition, told_differences
 from hybridfer.reporting.several_rows import RepeatedRow, RowsAndRemarks, numbered

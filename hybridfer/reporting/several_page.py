@@ -9,7 +9,8 @@ from pathlib import Path
 from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.over_runs import OverRuns
-from hybridfer.files import given_path, write_text_aside
+from hybridfer.files import write_text_aside
+from hybridfer.home import given_path
 from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value, word
 from hybridfer.reporting.document import Document, Drawing, Part, Section
 from hybridfer.reporting.page import FIGURES_NAME, write_figures

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import RecipeError
-from ..files import given_path
+from ..home import given_path
 from ..recipes.loading import read_toml
 from ..recipes.paths import resolve_paths
 from ..recipes.problems import describe_problems

@@ -7,7 +7,7 @@ import time
 
 from ..datasets import Dataset
 from ..errors import DatasetError, require
-from ..files import given_path
+from ..home import given_path
 from ..networks import choose_device
 from .claims import build_pruner, build_sampler, count_begun
 from .loading import load_space

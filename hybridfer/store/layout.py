@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hybridfer.errors import StoreError
-from hybridfer.files import given_path
+from hybridfer.home import given_path
 from hybridfer.store.sealing import leftovers
 
 LOCK = "lock"

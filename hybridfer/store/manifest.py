@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hybridfer.errors import StoreError, UnreadableStoreError
-from hybridfer.files import given_path, sync
-from hybridfer.home import home
+from hybridfer.files import sync
+from hybridfer.home import given_path, home
 from hybridfer.store.key import FORMAT_VERSION, StoreKey, canonical_json, parse_json, refuse_newer
 from hybridfer.store.layout import LOCK, listings_folder, shards_folder, writing
 from hybridfer.store.sealing import aside, is_partial, seal

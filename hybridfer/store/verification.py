@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hybridfer.digest import DIGEST
 from hybridfer.errors import StoreError, UnreadableStoreError
-from hybridfer.files import given_path, sync
+from hybridfer.files import sync
+from hybridfer.home import given_path
 from hybridfer.store.layout import damaged_folder, listings_folder, shards_folder, unfinished, writing
 from hybridfer.store.listing import Listing, read_listing
 from hybridfer.store.manifest import Manifest, read_manifest

@@ -16,7 +16,7 @@ from skorch.helper import predefined_split
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from ..digest import DIGEST, image_digests
-from ..files import given_path
+from ..home import given_path
 from ..networks import HOW_TRAINED, Network, catalogue_network, choose_precision, network_preprocessing, pretrained_network
 from .augmentation import Augmentation
 from .balancing import BalancedBatches

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ..errors import RecipeError
-from ..files import given_path
+from ..home import given_path
 from ..networks import is_backbone
 from .augmentation import Augmentation
 
