@@ -97,6 +97,15 @@ def test_an_interruption_is_told_even_where_nothing_can_be_sealed(images, sums):
         embed_missing(blocks_of(images), Full(KEY, 1), sums)
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own handler of Ctrl-C, which the workers of a parallel test run ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_lot_that_is_done_is_written_though_the_wait_for_the_one_before_it_is_interrupted(images, sums, monkeypatch):
     handed_over = threading.Event()
 
