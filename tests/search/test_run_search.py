@@ -220,13 +220,13 @@ def test_what_kills_its_process_twice_is_not_tried_a_third_time(faces, rates, st
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage is supposed to be used")
 def test_a_trial_of_a_process_that_fell_silent_is_begun_anew(faces, rates, study, scripted, monkeypatch):
     begun = scripted(lambda number: [0.5])
-    monkeypatch.setattr("hybridfer.search.study.SILENCE_S", 1)
     with opened_study(study, rates, faces) as opened:
         opened.study.sampler = claims.build_sampler("random", 0, 0)
         trial = opened.study.ask()
         rates.draw(trial)
         opened.study._storage.record_heartbeat(trial._trial_id)
     assert run_search(faces, rates, study=study, trials=1, verbose=0).count("running") == 1
+    monkeypatch.setattr("hybridfer.search.study.SILENCE_S", 1)
     time.sleep(2.1)
     result = run_search(faces, rates, study=study, trials=1, verbose=0)
 
