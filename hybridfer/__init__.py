@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .extraction import Extraction, extract_features
     from .featurizer import CNNFeaturizer
     from .heads import build_pipeline
+    from .model_files import load, save
     from .networks import list_networks, load_network
     from .recipes import FeatureRecipe, PipelineRecipe
     from .reporting.display import BenchmarkReport, run_benchmark
@@ -36,10 +37,12 @@ _HOMES = {
     "build_pipeline": "heads",
     "extract_features": "extraction",
     "list_networks": "networks",
+    "load": "model_files",
     "load_network": "networks",
     "make_faces": "datasets",
     "read_dataset": "datasets",
     "run_benchmark": "reporting.display",
+    "save": "model_files",
 }
 
 __all__ = [
@@ -56,10 +59,12 @@ __all__ = [
     "build_pipeline",
     "extract_features",
     "list_networks",
+    "load",
     "load_network",
     "make_faces",
     "read_dataset",
     "run_benchmark",
+    "save",
 ]
 
 

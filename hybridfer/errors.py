@@ -30,6 +30,10 @@ class WeightsError(HybridferError, ValueError):
     """A weights file is damaged, is not one of ours, or does not fit the network."""
 
 
+class ModelError(HybridferError, ValueError):
+    """A model cannot be kept in a file, or its file is damaged, not one of ours, or holds what is not trusted."""
+
+
 class MissingExtraError(HybridferError, ImportError):
     """An optional package is needed; the message names the extra that installs it."""
 

@@ -37,7 +37,7 @@ from .extraction import (
     warn_of_known_images,
     with_riding,
 )
-from .home import given_path
+from .home import given_path, without_path_objects
 from .image_arrays import as_images, refuse_no_images
 from .networks import Embedder, Network, find_architecture, is_backbone, load_network
 from .recipes import FeatureRecipe, load_recipe
@@ -288,7 +288,8 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__getstate__().items() if name not in BUILT}
+        state = without_path_objects(super().__getstate__())
+        return {name: value for name, value in state.items() if name not in BUILT}
 
     def _built_embedder(self, network: Network, layers: tuple[str, ...], embedding: dict[str, str]) -> Embedder:
         riding = with_riding(layers, network)

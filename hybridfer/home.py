@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 def home() -> Path:
@@ -40,3 +42,30 @@ def given_path(path: str | os.PathLike[str]) -> Path:
     True
     """
     return Path(os.path.expanduser(path))
+
+
+def without_path_objects(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy an estimator's state with paths as texts, among its parameters and in sequences that are parameters.
+
+    An object of pathlib cannot be made on a system of another kind; what was given as one is meant as a path in any case.
+
+    Parameters
+    ----------
+    state : mapping of str to object
+        Names and values.
+
+    Examples
+    --------
+    >>> from pathlib import PurePosixPath
+    >>> without_path_objects({"store": PurePosixPath("a.store"), "weights": (PurePosixPath("b"), "compact"), "verbose": 0})
+    {'store': 'a.store', 'weights': ('b', 'compact'), 'verbose': 0}
+    """
+    return {name: _as_text(value) for name, value in state.items()}
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if type(value) in (list, tuple):
+        return type(value)(map(_as_text, value))
+    return value

@@ -88,6 +88,26 @@ class Network:
         told.append(f"trained_on={count(len(self.trained_on), 'image')}")
         return f"{type(self).__name__}({', '.join(told)})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Give a network of the catalogue as a weights file's content, which is safe to open and outlives its code."""
+        from .weights import weights_content
+
+        if self.members:
+            return {"members": self.members}
+        if "n_classes" in self.arguments:
+            return {"weights": weights_content(self)}
+        return dict(self.__dict__)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from .ensemble import ensemble_network
+        from .weights import network_from_content
+
+        if "weights" in state:
+            state = vars(network_from_content(state["weights"]))
+        elif state.keys() == {"members"}:
+            state = vars(ensemble_network(state["members"]))
+        self.__dict__.update(state)
+
     @cached_property
     def digest(self) -> str:
         """Sha256 of the canonical weights: every tensor's name, dtype, shape and bytes, in the order of the names."""

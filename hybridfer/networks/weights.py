@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 
 from ..digest import DIGEST
 from ..errors import RecipeError, WeightsError
-from ..files import moved_into_place
+from ..files import write_aside
 from ..home import given_path
 from .backbones import is_backbone
 from .device import PRECISIONS
@@ -83,6 +83,28 @@ def save_network(
         If the precision is unknown, or the network is an ensemble, which is kept as its members' files.
     """
     path = given_path(path)
+    if path.exists() and not overwrite:
+        raise WeightsError(
+            f"{path} exists already. Choose another name, or overwrite it with overwrite=True or --overwrite."
+        )
+    # save_file would make a file that only its owner may read
+    write_aside(path, weights_content(network, precision))
+    return path
+
+
+def weights_content(network: Network, precision: str = "fp32") -> bytes:
+    """Make the content of a weights file, as `save_network` writes it.
+
+    Raises
+    ------
+    WeightsError, RecipeError
+        As `save_network`.
+
+    Examples
+    --------
+    >>> network_from_content(weights_content(catalogue_network("tiny"))).widths
+    {'conv1': 16, 'conv2': 32, 'conv3': 64, 'conv4': 128, 'embedding': 128, 'logits': 7}
+    """
     if network.members:
         raise RecipeError(
             f"an {network.name} has no weights file of its own: save each of network.members, and load them by "
@@ -90,10 +112,6 @@ def save_network(
         )
     if precision not in PRECISIONS:
         raise RecipeError(f"precision must be among {sorted(PRECISIONS)}; got {precision!r}.")
-    if path.exists() and not overwrite:
-        raise WeightsError(
-            f"{path} exists already. Choose another name, or overwrite it with overwrite=True or --overwrite."
-        )
     tensors = {f"module.{name}": _stored(name, tensor, precision) for name, tensor in network.module.state_dict().items()}
     tensors["trained_on"] = _digest_tensor(network.trained_on)
     if network.watched is not None:
@@ -101,10 +119,7 @@ def save_network(
     metadata = {"format": FORMAT, "preprocessing": network.preprocessing.to_json(), "sha256": _checksum(tensors)}
     for field in ("network", "arguments", "layers", "classes", "training", "history", "versions"):
         metadata[field] = json.dumps(_field(network, field), default=_plain)
-    with moved_into_place(path) as partial:
-        # save_file would make a file that only its owner may read
-        partial.write_bytes(save(tensors, metadata=metadata))
-    return path
+    return save(tensors, metadata=metadata)
 
 
 def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
@@ -126,11 +141,16 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
             tensors = {name: file.get_tensor(name) for name in list(file.keys())}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is no safetensors file, or a damaged one ({error}).") from error
+    return _checked(path, metadata, tensors)
+
+
+def _checked(path: Path, metadata: Mapping[str, str], tensors: dict[str, torch.Tensor]) -> WeightsFile:
+    """Take apart what a file holds; `path` is what messages call it."""
     if metadata.get("format") != FORMAT:
         raise WeightsError(
             f"{path} must have the format {FORMAT!r}; got {metadata.get('format')!r}. Was it made by hybridfer train?"
         )
-    if metadata.get("sha256", _checksum(tensors)) != _checksum(tensors):
+    if "sha256" in metadata and metadata["sha256"] != _checksum(tensors):
         raise WeightsError(f"{path} is damaged: its tensors are not those that were written (their checksum differs).")
     fields = {field: _parsed(path, metadata, field) for field in FIELDS if field != "preprocessing"}
     trained_on = _digests(path, tensors, "trained_on")
@@ -168,7 +188,34 @@ def network_from_weights(path: str | os.PathLike[str]) -> Network:
     WeightsError
         If the file is unfit, or names a network that is not in the catalogue.
     """
-    file = read_weights(path)
+    return _network(path, read_weights(path))
+
+
+def network_from_content(content: bytes, called: str = "the network's weights") -> Network:
+    """Build a network as `network_from_weights` does, of a weights file's content.
+
+    Parameters
+    ----------
+    content : bytes
+        As of `weights_content`.
+    called : str
+        What messages call it.
+
+    Raises
+    ------
+    WeightsError
+        If the content is unfit, or names a network that is not in the catalogue.
+    """
+    try:
+        tensors = load(content)
+    except SafetensorError as error:
+        raise WeightsError(f"{called} are no safetensors, or damaged ({error}).") from error
+    # eight bytes say how long the header is, which has just been found sound
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return _network(called, _checked(Path(called), header.get("__metadata__", {}), tensors))
+
+
+def _network(path: str | os.PathLike[str], file: WeightsFile) -> Network:
     try:
         # without memory for its weights: a file may ask for a far larger network than it holds
         with torch.device("meta"):

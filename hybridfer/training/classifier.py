@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import Callback
 
 from ..errors import DatasetError, RecipeError
+from ..home import without_path_objects
 from ..image_arrays import as_images
 from ..networks import Embedder
 from .ancestry import load_ancestry
@@ -302,6 +303,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        return without_path_objects(super().__getstate__())
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):

@@ -11,6 +11,7 @@ from torch import nn
 from hybridfer.errors import RecipeError, WeightsError
 from hybridfer.networks import (
     Embedder,
+    Network,
     Preprocessing,
     builtin_weights,
     catalogue_network,
@@ -324,3 +325,35 @@ def test_a_network_that_cannot_be_run_can_be_printed():
     network = load_network(nn.Sequential(nn.Flatten(), nn.Linear(3, 7)), layers={"embedding": "0", "logits": "1"})
     assert repr(network).startswith("Network(")
     assert "layers=['embedding', 'logits']" in repr(network)
+
+
+def copied_by_pickle(network):
+    return pickle.loads(pickle.dumps(network))  # noqa: S301 - its own
+
+
+def test_a_network_of_the_catalogue_is_pickled_as_its_weights_file():
+    network = dataclasses.replace(catalogue_network("tiny", n_classes=2), classes=("happy", "sad"))
+    assert list(network.__getstate__()) == ["weights"]
+    copied = copied_by_pickle(network)
+    assert (copied.digest, copied.classes, copied.widths) == (network.digest, network.classes, network.widths)
+
+
+def test_an_ensemble_is_pickled_as_its_members():
+    pair = load_network("ensemble", weights=["compact", "compact-plain"])
+    copied = copied_by_pickle(pair)
+    assert copied.digest == pair.digest
+    assert [member.digest for member in copied.members] == [member.digest for member in pair.members]
+    np.testing.assert_array_equal(copied.trained_on, pair.trained_on)
+
+
+def test_a_module_of_ones_own_is_pickled_as_it_is():
+    network = load_network(nn.Sequential(nn.Flatten(), nn.Linear(2304, 3)), ["0"], name="mine")
+    copied = copied_by_pickle(network)
+    assert (copied.name, copied.digest, copied.layers) == ("mine", network.digest, network.layers)
+
+
+def test_a_damaged_pickle_of_a_network_is_told():
+    network = catalogue_network("tiny")
+    for content, told in ((b"", "no safetensors, or damaged"), (network.__getstate__()["weights"][:-9], "no safetensors")):
+        with pytest.raises(WeightsError, match=told):
+            object.__new__(Network).__setstate__({"weights": content})
