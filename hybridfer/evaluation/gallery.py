@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hybridfer import json_layout
 from hybridfer.errors import HybridferError
 from hybridfer.evaluation.predictions import PredictionTable
-from hybridfer.evaluation.rows import Key, Row, best_row
+from hybridfer.evaluation.rows import Key, Row, preferred_head
 from hybridfer.files import write_aside
 from hybridfer.npz_layout import read_npz
 
@@ -161,7 +161,7 @@ class Gallery:
         audit: AuditReport | None = None,
         images: NDArray[np.uint8] | None = None,
     ) -> Gallery:
-        """Pick the most confident errors of each CNN's softmax and best head, and the members of the worst audit groups.
+        """Pick the most confident errors of each CNN's softmax and preferred head, and members of the worst audit groups.
 
         Parameters
         ----------
@@ -292,12 +292,12 @@ def thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _shown_rows(rows: Sequence[Row]) -> list[Row]:
-    """Softmax and the best head of each CNN, of rows that give probabilities."""
+    """Softmax and the head that validation preferred, of each CNN's rows that give probabilities."""
     shown = []
     for feature in dict.fromkeys(row.feature for row in rows):
         own = [row for row in rows if row.feature == feature]
         softmax = next((row for row in own if row.is_softmax), None)
-        shown += [row for row in (softmax, best_row(own, heads_only=True)) if row is not None]
+        shown += [row for row in (softmax, preferred_head(own)) if row is not None]
     return shown
 
 

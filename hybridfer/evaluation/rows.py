@@ -243,6 +243,32 @@ def best_row(rows: Iterable[Row], *, heads_only: bool = False) -> Row | None:
     return max(candidates, key=_twin_free_accuracy, default=None)
 
 
+def preferred_head(rows: Iterable[Row]) -> Row | None:
+    """Find the head that was best on validation, as nothing that is shown more closely may be chosen on the test split.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        Those of a report, or some of them, in its order: of heads that are equally good on validation the first counts.
+
+    Returns
+    -------
+    Row or None
+        Where no head has an accuracy on validation, the best of the twin-free part; the first one where that is empty too;
+        None where there is no head.
+
+    Examples
+    --------
+    >>> preferred_head([]) is None
+    True
+    """
+    heads = [row for row in rows if not row.is_softmax]
+    validated = [row for row in heads if row.validation_accuracy is not None]
+    if validated:
+        return max(validated, key=lambda row: row.validation_accuracy or 0.0)
+    return best_row(heads) or next(iter(heads), None)
+
+
 def _twin_free_accuracy(row: Row) -> float:
     """Accuracy on the twin-free part, below every other where there is none."""
     return row.twin_free.accuracy if row.twin_free else -1.0

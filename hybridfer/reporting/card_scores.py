@@ -17,7 +17,7 @@ from hybridfer.reporting import markdown_details as details
 from hybridfer.reporting.card_training import class_counts, fitted_temperature
 from hybridfer.reporting.chosen_words import describe_chosen
 from hybridfer.reporting.gfm import NONE, escape, fence, section, table
-from hybridfer.reporting.shown import about_twins, decisive, part_in_words, shown_run
+from hybridfer.reporting.shown import about_twins, decisive, part_in_words
 
 NOT_COMPARED = "How the network differs between ages, genders and skin tones was not measured."
 
@@ -256,10 +256,9 @@ def _best_heads(measured: BenchmarkReport) -> str:
     """For each recipe its best head, and the test against softmax."""
     lines = []
     for run in measured.features:
-        head = shown_run(measured, run).head
-        if head is not None:
-            heads = sum(not row.is_softmax for row in measured.rows_of(run.recipe))
-            chosen = f" (the best of {heads:,} on these very images, which favours it)" if heads > 1 else ""
+        heads = [row for row in measured.rows_of(run.recipe) if not row.is_softmax]
+        for head in heads[:1]:
+            chosen = f" (the best of {len(heads):,} on these very images, which favours it)" if len(heads) > 1 else ""
             part = " without twins" if head.twins is not None and head.twin_free is not None else ""
             accuracy = wording.percent(decisive(head).accuracy)
             lines.append(f"- {escape(head.name)}{chosen}: {accuracy} % right{part}{_against_softmax(head)}.")

@@ -15,7 +15,7 @@ from hybridfer.reporting import markdown_details as details
 from hybridfer.reporting.chosen_words import describe_chosen
 from hybridfer.reporting.gfm import NONE, escape, fence, section, table
 from hybridfer.reporting.published_table import LEGEND, published_table
-from hybridfer.reporting.shown import about_twins, ordered_rows
+from hybridfer.reporting.shown import about_heads, about_twins, ordered_rows
 
 
 def render_markdown(report: BenchmarkReport) -> str:
@@ -30,7 +30,7 @@ def render_markdown(report: BenchmarkReport) -> str:
     -------
     str
         GitHub-flavoured Markdown: verdict, tables, protocol, calibration, subgroups and per-class scores of softmax and the
-        best head, data, features, time, versions, and how to repeat it.
+        head that validation preferred, data, features, time, versions, and how to repeat it.
 
     See Also
     --------
@@ -176,7 +176,7 @@ def _reading_aid(report: BenchmarkReport) -> str:
 def _protocol(report: BenchmarkReport) -> str:
     """The protocol as a list of sentences."""
     protocol = report.protocol
-    parts = [protocol.network, protocol.tuning, protocol.refit, protocol.scoring]
+    parts = [protocol.network, protocol.tuning, protocol.refit, protocol.scoring, about_heads(report)]
     return "\n".join(f"- {escape(part)}" for part in parts if part)
 
 

@@ -93,7 +93,7 @@ def _confidence_cells(row: Row) -> list[str]:
 
 
 def subgroups(report: BenchmarkReport) -> Iterator[str]:
-    """For each CNN the subgroups of the test split, with softmax beside the best head."""
+    """For each CNN the subgroups of the test split, with softmax beside the head that validation preferred."""
     for run in report.features:
         shown = [row for row in shown_run(report, run).rows if row.subgroups]
         if shown:
@@ -117,7 +117,7 @@ def _subgroup_cells(rows: Sequence[Row], i: int) -> list[str]:
 
 
 def per_class(report: BenchmarkReport) -> Iterator[str]:
-    """For each CNN its softmax beside its best head: a line a class, and their confusion matrices."""
+    """For each CNN its softmax beside the head that validation preferred: a line a class, and their confusion matrices."""
     for run in report.features:
         shown = [row for row in shown_run(report, run).rows if row.twin_free is not None]
         if shown:

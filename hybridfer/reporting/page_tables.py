@@ -81,7 +81,7 @@ def published_table(lines: Sequence[PublishedComparison], runs: Sequence[str] = 
 
 
 def class_table(shown: ShownRun) -> Table | None:
-    """Precision, recall, F1 and support of each class, for softmax and the best head."""
+    """Precision, recall, F1 and support of each class, for softmax and the head that validation preferred."""
     if not shown.rows:
         return None
     measures = [Column(name, row.pipeline) for row in shown.rows for name in ("precision", "recall", "F1")]
@@ -138,7 +138,7 @@ def _excess(value: float | None) -> Cell:
 
 
 def subgroup_table(shown: ShownRun) -> Table | None:
-    """Accuracy by subgroup, for softmax and the best head."""
+    """Accuracy by subgroup, for softmax and the head that validation preferred."""
     listed = [row for row in shown.rows if row.subgroups]
     if not listed:
         return None

@@ -156,7 +156,7 @@ def _collections(report: BenchmarkReport) -> Iterator[Panel]:
 
 
 def _confusions(shown: ShownRun) -> Iterator[Panel]:
-    """The confusion matrices of softmax and the best head, and their difference."""
+    """The confusion matrices of softmax and the head that validation preferred, and their difference."""
     classes = _short_classes(shown)
     side = max(_COLUMN, 1.1 + 0.16 * len(classes))
     for row in shown.rows:
@@ -177,7 +177,7 @@ def _confusions(shown: ShownRun) -> Iterator[Panel]:
 
 
 def _class_bars(shown: ShownRun) -> Iterator[Panel]:
-    """F1 by class of softmax and the best head."""
+    """F1 by class of softmax and the head that validation preferred."""
     if not shown.rows:
         return
     scores = {
@@ -190,7 +190,7 @@ def _class_bars(shown: ShownRun) -> Iterator[Panel]:
 
 
 def _subgroups(shown: ShownRun) -> Iterator[Panel]:
-    """Accuracy by subgroup of softmax and the best head."""
+    """Accuracy by subgroup of softmax and the head that validation preferred."""
     members = {row.pipeline: row.subgroups for row in shown.rows if row.subgroups}
     if not members:
         return

@@ -14,7 +14,7 @@ from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.reporting import page_tables
 from hybridfer.reporting.cells import Table
 from hybridfer.reporting.document import Drawing, Face, FaceGroup, Part, Section
-from hybridfer.reporting.shown import EARLIER, ShownRun, about_near_twins, first_problems, shown_runs
+from hybridfer.reporting.shown import EARLIER, ShownRun, about_heads, about_near_twins, first_problems, shown_runs
 
 FILES = (
     ("report.json", "everything on this page but images and predictions, for programs; docs/report-json.md explains it"),
@@ -75,9 +75,11 @@ def _table(source: PageSource) -> Iterator[Part]:
     lines = tuple(line for line in (protocol.network, protocol.tuning, protocol.refit, protocol.scoring) if line)
     yield Part("How it was measured", lines=lines)
     others = len(report.features) - len(source.detailed)
-    if others:
-        shown = ", ".join(run.recipe for run in source.detailed)
-        yield Part(text=f"What follows looks closely at {shown}; the figures of {others} more are in figures/.")
+    shown = ", ".join(run.recipe for run in source.detailed)
+    closely = f"What follows looks closely at {shown}; the figures of {others} more are in figures/." if others else ""
+    text = f"{closely} {about_heads(report)}".strip()
+    if text:
+        yield Part(text=text)
 
 
 def _published(source: PageSource) -> Iterator[Part]:
@@ -249,10 +251,14 @@ def _each(source: PageSource, section: str, table: Callable[[ShownRun], Table | 
 
 
 def _unsure(source: PageSource) -> Iterator[Part]:
-    """Say where the best head is not the one that is shown, as it has no confidence to show."""
+    """Say where another head is shown, as the one that is elsewhere has no confidence to show."""
     for shown in source.detailed:
         if shown.head is not None and shown.head is not shown.sure_head:
-            instead = "" if shown.sure_head is None else f" Shown is {shown.sure_head.pipeline}, the best head that does."
+            instead = (
+                ""
+                if shown.sure_head is None
+                else f" Shown is {shown.sure_head.pipeline}, of those that do the one that was best on validation."
+            )
             yield Part(text=f"{shown.head.name} gives no probabilities.{instead}")
 
 

@@ -1,4 +1,4 @@
-"""What of a report is shown class by class: for each CNN its softmax and its best head."""
+"""What of a report is shown class by class: for each CNN its softmax and the head that validation preferred."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hybridfer.evaluation import wording
 from hybridfer.evaluation.leaks import at_least
 from hybridfer.evaluation.metrics import Scores
 from hybridfer.evaluation.report import BenchmarkReport, FeatureRun
-from hybridfer.evaluation.rows import Row, best_row
+from hybridfer.evaluation.rows import Row, preferred_head
 from hybridfer.evaluation.twins import Leak
 
 #: What times stand for where a run was begun again.
@@ -46,9 +46,9 @@ class ShownRun:
     run : FeatureRun
         The CNN and its features.
     softmax, head : Row or None
-        Its softmax, and the head with the highest accuracy on the part that decides; None where there is none.
+        Its softmax, and the head that was best on validation; None where there is none.
     sure_head : Row or None
-        The best head of those that give probabilities.
+        The same of those heads that give probabilities.
     """
 
     report: BenchmarkReport
@@ -64,12 +64,12 @@ class ShownRun:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Softmax and the best head, without what is missing."""
+        """Softmax and the head, without what is missing."""
         return tuple(row for row in (self.softmax, self.head) if row is not None)
 
     @property
     def sure_rows(self) -> tuple[Row, ...]:
-        """Softmax and the best head that gives probabilities, without what is missing."""
+        """Softmax and the head that gives probabilities, without what is missing."""
         return tuple(row for row in (self.softmax, self.sure_head) if row is not None)
 
     @property
@@ -85,10 +85,20 @@ def shown_runs(report: BenchmarkReport) -> list[ShownRun]:
 
 def shown_run(report: BenchmarkReport, run: FeatureRun) -> ShownRun:
     """Choose the rows of a CNN that are looked at closely."""
-    rows = report.rows_of(run.recipe)
-    heads = [row for row in rows if not row.is_softmax]
-    sure = [row for row in heads if row.whole.calibration_error is not None]
-    return ShownRun(report, run, next((row for row in rows if row.is_softmax), None), _best(heads), _best(sure))
+    rows = [row for row in report.rows if row.feature == run.recipe]
+    softmax = next((row for row in rows if row.is_softmax), None)
+    sure = [row for row in rows if row.whole.calibration_error is not None]
+    return ShownRun(report, run, softmax, preferred_head(rows), preferred_head(sure))
+
+
+def about_heads(report: BenchmarkReport) -> str:
+    """Say how the heads that are shown more closely were chosen, where there was a choice."""
+    heads = [row for row in report.rows if not row.is_softmax]
+    if len(heads) == len({row.feature for row in heads}):
+        return ""
+    if all(row.validation_accuracy is None for row in heads):
+        return "Of the heads of a CNN the one is shown that is best on these very images, as none was scored on validation."
+    return "Of the heads of a CNN the one is shown that was best on validation."
 
 
 def ordered_rows(report: BenchmarkReport) -> list[Row]:
@@ -178,11 +188,6 @@ def part_in_words(report: BenchmarkReport) -> str:
     if not 0 < twins < n:
         return f"the test split ({phrases.count(n, 'image')})"
     return f"the twin-free part of the test split ({phrases.count(n - twins, 'image')})"
-
-
-def _best(heads: list[Row]) -> Row | None:
-    """The best on the twin-free part; the first one where every test image has a twin."""
-    return best_row(heads) or next(iter(heads), None)
 
 
 def _best_accuracy(shown: ShownRun) -> float:

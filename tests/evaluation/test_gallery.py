@@ -59,7 +59,7 @@ def test_each_error_shows_its_own_image(collected):
             assert gallery.images[error.image, 0, 0] == int(error.name.removesuffix(".png"))
 
 
-def test_the_best_head_is_the_best_of_those_that_give_probabilities(collected):
+def test_the_head_whose_errors_are_shown_is_one_that_gives_probabilities(collected):
     gallery = Gallery.collect(*collected, IMAGES)
     assert [row.pipeline for row in gallery.index.errors] == ["softmax", "forest"]
     rows = {row.pipeline: row for row in collected[1]}

@@ -8,7 +8,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from hybridfer.evaluation.calibration import scale_temperature
 from hybridfer.evaluation.metrics import score
 from hybridfer.evaluation.prediction import Key, Prediction
-from hybridfer.evaluation.rows import best_row, compare_rows, count_comparisons
+from hybridfer.evaluation.rows import best_row, compare_rows, count_comparisons, preferred_head
 from hybridfer.evaluation.subgroups import score_subgroups
 
 CLASSES = ("angry", "happy", "sad")
@@ -210,3 +210,34 @@ def test_what_are_no_probabilities_is_refused(values, message):
 def test_labels_that_are_names_are_refused():
     with pytest.raises(ValueError, match="one row of integers"):
         Prediction(np.array(["happy", "sad"]))
+
+
+def shown_of(y, right: Mapping[str, int], validation: Mapping[str, float | None]) -> str | None:
+    """The name of the head that is shown, of heads that are right on so many test images."""
+    said = {name: np.where(np.arange(len(y)) < n, y, (y + 1) % 3) for name, n in right.items()}
+    predictions = {
+        ("tiny", name): Prediction(labels, is_softmax=name == "softmax", validation_accuracy=validation.get(name))
+        for name, labels in said.items()
+    }
+    head = preferred_head(compare_rows(y, np.zeros(len(y), dtype=bool), predictions, ["a", "b", "c"]))
+    return None if head is None else head.pipeline
+
+
+@pytest.mark.parametrize(
+    ("validation", "shown"),
+    [
+        ({"softmax": 0.9, "forest": 0.7, "knn": 0.6}, "forest"),
+        # of heads that are equally good the first, not the one that is better on test
+        ({"softmax": 0.9, "forest": 0.7, "knn": 0.7}, "forest"),
+        ({"forest": None, "knn": 0.1}, "knn"),
+        ({"forest": 0.0, "knn": None}, "forest"),
+        ({}, "knn"),
+    ],
+)
+def test_the_head_that_is_shown_closely_is_not_chosen_on_the_test_split(validation, shown):
+    y = np.arange(90) % 3
+    assert shown_of(y, {"softmax": 40, "forest": 50, "knn": 60}, validation) == shown
+
+
+def test_softmax_alone_has_no_head_to_show():
+    assert shown_of(np.arange(90) % 3, {"softmax": 40}, {"softmax": 0.5}) is None
