@@ -231,7 +231,7 @@ def count_comparisons(rows: Iterable[Row]) -> tuple[int, int]:
     return heads, math.comb(len(rows), 2) if any(row.versus_best is not None for row in rows) else 0
 
 
-def best_row(rows: Iterable[Row], *, heads_only: bool = False) -> Row | None:
+def best_row(rows: Iterable[Row]) -> Row | None:
     """Find the row with the highest accuracy on the twin-free part; the first of several, None where there is none.
 
     Examples
@@ -239,7 +239,7 @@ def best_row(rows: Iterable[Row], *, heads_only: bool = False) -> Row | None:
     >>> best_row([]) is None
     True
     """
-    candidates = [row for row in rows if row.twin_free is not None and not (heads_only and row.is_softmax)]
+    candidates = [row for row in rows if row.twin_free is not None]
     return max(candidates, key=_twin_free_accuracy, default=None)
 
 
