@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .audit import AuditReport, audit_dataset
-    from .datasets import Dataset, make_faces, read_dataset
-    from .extraction import Extraction, extract_features
-    from .featurizer import CNNFeaturizer
-    from .heads import build_pipeline
-    from .model_files import load, save
-    from .networks import list_networks, load_network
-    from .recipes import FeatureRecipe, PipelineRecipe
-    from .reporting.display import BenchmarkReport, run_benchmark
-    from .store import FeatureStore
-    from .training import CNNClassifier
+    from hybridfer.audit import AuditReport, audit_dataset
+    from hybridfer.datasets import Dataset, make_faces, read_dataset
+    from hybridfer.extraction import Extraction, extract_features
+    from hybridfer.featurizer import CNNFeaturizer
+    from hybridfer.heads import build_pipeline
+    from hybridfer.model_files import load, save
+    from hybridfer.networks import list_networks, load_network
+    from hybridfer.recipes import FeatureRecipe, PipelineRecipe
+    from hybridfer.reporting.display import BenchmarkReport, run_benchmark
+    from hybridfer.store import FeatureStore
+    from hybridfer.training import CNNClassifier
 
 _HOMES = {
     "AuditReport": "audit",

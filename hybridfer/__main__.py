@@ -1,6 +1,6 @@
 """``python -m hybridfer`` is the command line."""
 
-from .cli import main
+from hybridfer.cli import main
 
 if __name__ == "__main__":
     main()

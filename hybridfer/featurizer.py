@@ -17,9 +17,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.nn import Module
 
-from .digest import image_digests
-from .errors import RecipeError
-from .extraction import (
+from hybridfer.digest import image_digests
+from hybridfer.errors import RecipeError
+from hybridfer.extraction import (
     Kept,
     MemoryStore,
     RowSource,
@@ -37,13 +37,13 @@ from .extraction import (
     warn_of_known_images,
     with_riding,
 )
-from .home import given_path, without_path_objects
-from .image_arrays import as_images, refuse_no_images
-from .networks import Embedder, Network, find_architecture, is_backbone, load_network
-from .recipes import FeatureRecipe, load_recipe
-from .store import FeatureStore, is_store
-from .training import recipe_classifier, trained_anew, trained_once
-from .training.fitted_images import CHECKS, images_as_fitted
+from hybridfer.home import given_path, without_path_objects
+from hybridfer.image_arrays import as_images, refuse_no_images
+from hybridfer.networks import Embedder, Network, find_architecture, is_backbone, load_network
+from hybridfer.recipes import FeatureRecipe, load_recipe
+from hybridfer.store import FeatureStore, is_store
+from hybridfer.training import recipe_classifier, trained_anew, trained_once
+from hybridfer.training.fitted_images import CHECKS, images_as_fitted
 
 # attributes that hold a second and a third copy of the network: for outsiders, and laid out for this machine's device
 BUILT = ("network_", "embedder_")

@@ -16,9 +16,9 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from .errors import MissingExtraError, ModelError, is_out_of_memory, require
-from .files import moved_into_place
-from .home import given_path
+from hybridfer.errors import MissingExtraError, ModelError, is_out_of_memory, require
+from hybridfer.files import moved_into_place
+from hybridfer.home import given_path
 
 FORMAT = "hybridfer-model/1"
 # a member of the archive beside those of skops, which passes over it

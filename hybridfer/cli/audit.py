@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..files import write_aside
-from .options import check_apart, check_free, image_options, reading
+from hybridfer.cli.options import check_apart, check_free, image_options, reading
+from hybridfer.files import write_aside
 
 if TYPE_CHECKING:
-    from ..datasets.selection import Selection
+    from hybridfer.datasets.selection import Selection
 
 
 @click.command(
@@ -67,13 +67,13 @@ def audit(
     lose those of test images, train those of validation images; and of look-alikes in one split the first of each label,
     by name, stays.
     """
-    from ..audit import find_faults
-    from ..audit.cleaning import clean_dataset
-    from ..audit.near import DISTANCE
-    from ..audit.report import JSON_NAME
-    from ..datasets import read_dataset
-    from ..datasets.selection import read_selection
-    from ..reporting.audit_table import render_audit
+    from hybridfer.audit import find_faults
+    from hybridfer.audit.cleaning import clean_dataset
+    from hybridfer.audit.near import DISTANCE
+    from hybridfer.audit.report import JSON_NAME
+    from hybridfer.datasets import read_dataset
+    from hybridfer.datasets.selection import read_selection
+    from hybridfer.reporting.audit_table import render_audit
 
     if drop_near and (fix is None or not near):
         raise click.UsageError("--drop-near says what --fix FILE.csv drops; give both, and leave --no-near out.")

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .completion import complete_feature, complete_pipeline
-from .options import SEED, check_free, check_home, check_writable, dataset_options, device_options, reading
+from hybridfer.cli.completion import complete_feature, complete_pipeline
+from hybridfer.cli.options import SEED, check_free, check_home, check_writable, dataset_options, device_options, reading
 
 if TYPE_CHECKING:
-    from ..heads.search import Refit, Strategy
+    from hybridfer.heads.search import Refit, Strategy
 
 RUNS = Path("runs")
 
@@ -122,10 +122,10 @@ def benchmark(
     DATA is a file, folder or archive of images, or faces for drawn ones (faces:300 for so many). Started again after an
     interruption, it re-uses whatever was finished.
     """
-    from ..evaluation.benchmark import PIPELINES, run_benchmark
-    from ..evaluation.environment import public_command
-    from ..reporting.folder import write_report
-    from ..reporting.terminal import render_table
+    from hybridfer.evaluation.benchmark import PIPELINES, run_benchmark
+    from hybridfer.evaluation.environment import public_command
+    from hybridfer.reporting.folder import write_report
+    from hybridfer.reporting.terminal import render_table
 
     if out is None:
         check_writable(RUNS)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import HybridferError
-from .completion import complete_feature, complete_weights
-from .options import check_apart, check_free
+from hybridfer.cli.completion import complete_feature, complete_weights
+from hybridfer.cli.options import check_apart, check_free
+from hybridfer.errors import HybridferError
 
 if TYPE_CHECKING:
-    from ..evaluation.report import BenchmarkReport
+    from hybridfer.evaluation.report import BenchmarkReport
 
 
 @click.command(
@@ -52,8 +52,8 @@ def card(
     accuracy, classes, failures and confidence from a benchmark of these weights. NOTES.md tells the rest. Weights in the
     wheel have a card already, which is shown where neither a report nor notes are given.
     """
-    from ..files import write_text_aside
-    from ..reporting.card import model_card, shipped_card
+    from hybridfer.files import write_text_aside
+    from hybridfer.reporting.card import model_card, shipped_card
 
     if features is not None and report is None:
         raise click.UsageError("--features names a recipe of a report; give --report too.")
@@ -75,7 +75,7 @@ def card(
 
 def _report_file(path: Path) -> Path:
     """Find a report by its folder or its own path."""
-    from ..evaluation.report import JSON_NAME
+    from hybridfer.evaluation.report import JSON_NAME
 
     return path / JSON_NAME if path.is_dir() else path
 
@@ -90,7 +90,7 @@ def _text(path: Path) -> str:
 
 def _read(path: Path) -> BenchmarkReport:
     """Read a report alone, without its predictions and images, by its folder or its own path."""
-    from ..evaluation.report import BenchmarkReport, ReportError
+    from hybridfer.evaluation.report import BenchmarkReport, ReportError
 
     path = _report_file(path)
     if not path.is_file():

@@ -31,21 +31,21 @@ def completion(ctx: click.Context, shell: str | None) -> None:
 
 def complete_feature(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Give the feature recipes that begin so; other words are left to the shell's own completion of files."""
-    from ..recipes import list_recipes, load_recipe
+    from hybridfer.recipes import list_recipes, load_recipe
 
     return _or_files({name: load_recipe("feature", name).description for name in list_recipes("feature")}, incomplete)
 
 
 def complete_pipeline(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Give the pipeline recipes that begin so; other words are left to the shell's own completion of files."""
-    from ..recipes import list_recipes, load_recipe
+    from hybridfer.recipes import list_recipes, load_recipe
 
     return _or_files({name: load_recipe("pipeline", name).description for name in list_recipes("pipeline")}, incomplete)
 
 
 def complete_network(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Give the networks of the catalogue that begin so."""
-    from ..networks import NETWORKS
+    from hybridfer.networks import NETWORKS
 
     rows = NETWORKS.values()
     return [CompletionItem(row.name, help=row.source) for row in rows if row.name.startswith(incomplete)]
@@ -53,7 +53,7 @@ def complete_network(_context: click.Context, _parameter: click.Parameter, incom
 
 def complete_weights(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Give the names of weights in the wheel that begin so; other words are left to the shell's own completion of files."""
-    from ..networks import builtin_weights
+    from hybridfer.networks import builtin_weights
 
     return _or_files(dict.fromkeys(builtin_weights(), "weights in the wheel"), incomplete)
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from .completion import complete_feature
-from .options import check_home, dataset_options, device_options, json_option, reading
+from hybridfer.cli.completion import complete_feature
+from hybridfer.cli.options import check_home, dataset_options, device_options, json_option, reading
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..datasets import Dataset
-    from ..extraction import Extraction
-    from ..recipes import FeatureRecipe
+    from hybridfer.datasets import Dataset
+    from hybridfer.extraction import Extraction
+    from hybridfer.recipes import FeatureRecipe
 
 log = logging.getLogger("hybridfer")
 
@@ -71,9 +71,9 @@ def extract(
     A benchmark by the same recipe finds the same store. A recipe that trains is embedded with what a benchmark of DATA has
     trained by it, unless --weights says otherwise.
     """
-    from ..datasets.dataset import describe_skipped
-    from ..extraction import extract_features
-    from ..recipes import load_recipe
+    from hybridfer.datasets.dataset import describe_skipped
+    from hybridfer.extraction import extract_features
+    from hybridfer.recipes import load_recipe
 
     if store is None:
         check_home()
@@ -109,8 +109,8 @@ def _trained_before(
     data: str, recipe: FeatureRecipe, precision: str | None, keywords: dict[str, Any]
 ) -> tuple[Dataset, Path | None]:
     """Read the images, and find what a benchmark has trained on them."""
-    from ..datasets import read_dataset
-    from ..evaluation.remembered import find_training
+    from hybridfer.datasets import read_dataset
+    from hybridfer.evaluation.remembered import find_training
 
     dataset = read_dataset(data, **keywords)
     weights = find_training(recipe, dataset, keywords["test_split"], precision)
@@ -143,8 +143,8 @@ def _what_next(extraction: Extraction, asked: tuple[str, ...]) -> str:
 
 def _source_given(extraction: Extraction, split: str | None) -> list[str]:
     """Name the dataset where the store remembers others that fit: by its source, or of one source by its digest."""
-    from ..errors import StoreError
-    from ..store.listing import choose_listing
+    from hybridfer.errors import StoreError
+    from hybridfer.store.listing import choose_listing
 
     store, wanted = extraction.store, extraction.listing
     for source in (None, wanted.source):

@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 
 import click
 
-from .. import __version__
-from ..errors import HybridferError, is_out_of_memory
-from ..phrases import printable
-from ..suggestion import nearest
+from hybridfer import __version__
+from hybridfer.errors import HybridferError, is_out_of_memory
+from hybridfer.phrases import printable
+from hybridfer.suggestion import nearest
 
 log = logging.getLogger("hybridfer")
 

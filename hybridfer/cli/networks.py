@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .completion import complete_network
+from hybridfer.cli.completion import complete_network
 
 if TYPE_CHECKING:
-    from ..networks import NetworkSummary
+    from hybridfer.networks import NetworkSummary
 
 
 @click.command(
@@ -34,7 +34,7 @@ def networks(
     Shapes are (height, width, channels), as published summaries write them. BatchNorm's running means and variances are
     counted as parameters that are not trained; the total of a summary by Keras has them in it.
     """
-    from ..networks import NETWORKS, find_architecture, summarise_network
+    from hybridfer.networks import NETWORKS, find_architecture, summarise_network
 
     if arguments and name is None:
         raise click.UsageError("--argument needs the NAME of a network.")
@@ -55,7 +55,7 @@ def networks(
 
 
 def _catalogue(summaries: list[NetworkSummary]) -> Iterator[str]:
-    from ..networks import builtin_weights
+    from hybridfer.networks import builtin_weights
 
     shipped = builtin_weights()
     yield f"{'name':<10} {'input':<12} {'classes':>7} {'parameters':>10} {'trainable':>10}  {'weights':<8} layers"

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from ..errors import HybridferError
-from ..home import home
+from hybridfer.errors import HybridferError
+from hybridfer.home import home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

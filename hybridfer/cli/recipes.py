@@ -7,7 +7,7 @@ import shutil
 
 import click
 
-from .options import json_option
+from hybridfer.cli.options import json_option
 
 # columns where standard output is no terminal: a recipe a line, for grep
 _UNBROKEN = 10_000
@@ -17,7 +17,7 @@ _UNBROKEN = 10_000
 @json_option
 def recipes(as_json: bool) -> None:
     """List the feature recipes (-f) and the pipeline recipes (-p) that come with hybridfer."""
-    from ..recipes import list_recipes, load_recipe
+    from hybridfer.recipes import list_recipes, load_recipe
 
     described = {
         "features": {name: load_recipe("feature", name).description for name in list_recipes("feature")},

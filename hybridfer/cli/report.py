@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..errors import HybridferError
-from .options import check_free, check_writable, json_option
+from hybridfer.cli.options import check_free, check_writable, json_option
+from hybridfer.errors import HybridferError
 
 
 @click.command(
@@ -43,9 +43,9 @@ def report(folders: tuple[Path, ...], out: Path | None, overwrite: bool, as_json
 
 def _render_again(folder: Path, out: Path, overwrite: bool, as_json: bool) -> None:
     """Write what people read of one run."""
-    from ..evaluation.report import BenchmarkReport
-    from ..phrases import printable
-    from ..reporting.folder import write_readable
+    from hybridfer.evaluation.report import BenchmarkReport
+    from hybridfer.phrases import printable
+    from hybridfer.reporting.folder import write_readable
 
     # a run's own page is made of its report, so that nothing is lost there
     if out.resolve() != folder.resolve():
@@ -59,10 +59,10 @@ def _render_again(folder: Path, out: Path, overwrite: bool, as_json: bool) -> No
 
 def _lay_side_by_side(folders: tuple[Path, ...], out: Path, overwrite: bool, as_json: bool) -> None:
     """Write the page of several runs, and print its table."""
-    from ..reporting.several import SeveralRuns
-    from ..reporting.several_page import write_comparison
-    from ..reporting.several_tables import comparison_json
-    from ..reporting.several_text import comparison_text
+    from hybridfer.reporting.several import SeveralRuns
+    from hybridfer.reporting.several_page import write_comparison
+    from hybridfer.reporting.several_tables import comparison_json
+    from hybridfer.reporting.several_text import comparison_text
 
     check_free(out / "comparison.html", "--out", overwrite)
     runs = SeveralRuns.read(folders)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import HybridferError, require
-from .options import SEED, check_apart, check_writable, dataset_options, reading
+from hybridfer.cli.options import SEED, check_apart, check_writable, dataset_options, reading
+from hybridfer.errors import HybridferError, require
 
 if TYPE_CHECKING:
-    from ..datasets import Dataset
-    from ..search import SearchResult, SearchSpace
+    from hybridfer.datasets import Dataset
+    from hybridfer.search import SearchResult, SearchSpace
 
 RESULT = "study.json"
 
@@ -89,9 +89,17 @@ def search(
     require("optuna", extra="search")
     if best is not None:
         require("tomli_w", extra="search")
-    from ..datasets import read_dataset
-    from ..evaluation.splits import trained_and_watched
-    from ..search import best_recipe, check_replaceable, check_space, load_space, render_trials, run_search, write_best
+    from hybridfer.datasets import read_dataset
+    from hybridfer.evaluation.splits import trained_and_watched
+    from hybridfer.search import (
+        best_recipe,
+        check_replaceable,
+        check_space,
+        load_space,
+        render_trials,
+        run_search,
+        write_best,
+    )
 
     written = {"--best": best, "--study": file, "--out": None if out is None else out / RESULT}
     check_apart(written, {"DATA": data, "--space": named, "--index": options["index"]})
@@ -128,14 +136,14 @@ def search(
 
 def _own_file(dataset: Dataset, space: SearchSpace) -> Path:
     """Name the study of these images and this space, so that the same command finds it again."""
-    from ..home import home
-    from ..search import fingerprint_of, identity_of
+    from hybridfer.home import home
+    from hybridfer.search import fingerprint_of, identity_of
 
     return home() / "studies" / f"{space.network}-{fingerprint_of(identity_of(space, dataset))[:12]}.sqlite"
 
 
 def _check_folder(out: Path, dataset: Dataset, space: SearchSpace) -> None:
-    from ..search import fingerprint_of, identity_of
+    from hybridfer.search import fingerprint_of, identity_of
 
     written = out / RESULT
     if written.exists() and fingerprint_of(identity_of(space, dataset)).encode() not in written.read_bytes():
@@ -143,9 +151,9 @@ def _check_folder(out: Path, dataset: Dataset, space: SearchSpace) -> None:
 
 
 def _write_files(result: SearchResult, out: Path) -> None:
-    from ..files import write_aside
-    from ..reporting.figures import figure_png, figure_svg
-    from ..reporting.study_figures import study_figures
+    from hybridfer.files import write_aside
+    from hybridfer.reporting.figures import figure_png, figure_svg
+    from hybridfer.reporting.study_figures import study_figures
 
     out.mkdir(parents=True, exist_ok=True)
     for name, figure in study_figures(result).items():

@@ -30,7 +30,7 @@ def store() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(store: Path, as_json: bool) -> None:
     """Say what a store holds, and which weights made it."""
-    from ..store import FeatureStore
+    from hybridfer.store import FeatureStore
 
     told = FeatureStore(store).info()
     click.echo(json.dumps(told.to_dict(), indent=2) if as_json else str(told))
@@ -43,7 +43,7 @@ def info(store: Path, as_json: bool) -> None:
 @click.pass_context
 def verify(ctx: click.Context, store: Path, quarantine: bool, as_json: bool) -> None:
     """Check every row of a store against its checksum; exit 1 if anything is damaged."""
-    from ..store.verification import verify_store
+    from hybridfer.store.verification import verify_store
 
     report = verify_store(store, quarantine=quarantine)
     click.echo(json.dumps(report.to_dict(), indent=2) if as_json else str(report))
@@ -55,7 +55,7 @@ def verify(ctx: click.Context, store: Path, quarantine: bool, as_json: bool) -> 
 @click.argument("others", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 def merge(store: Path, others: tuple[Path, ...]) -> None:
     """Add the rows and listings of OTHERS to STORE, which is made if need be; all must hold the same kind of features."""
-    from ..store import FeatureStore
+    from hybridfer.store import FeatureStore
 
     first, *further = (FeatureStore(other) for other in others)
     for other in further:
@@ -69,8 +69,8 @@ def merge(store: Path, others: tuple[Path, ...]) -> None:
 @_STORE
 def compact(store: Path) -> None:
     """Join many small shards into few large ones."""
-    from ..phrases import count
-    from ..store import FeatureStore
+    from hybridfer.phrases import count
+    from hybridfer.store import FeatureStore
 
     removed = FeatureStore(store).compact()
     click.echo(f"{store}: {count(removed, 'shard')} joined")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .completion import complete_feature, complete_network
-from .options import SEED, check_apart, check_free, dataset_options, device_options, json_option, reading
+from hybridfer.cli.completion import complete_feature, complete_network
+from hybridfer.cli.options import SEED, check_apart, check_free, dataset_options, device_options, json_option, reading
 
 if TYPE_CHECKING:
-    from ..networks import Network
-    from ..recipes import FeatureRecipe
+    from hybridfer.networks import Network
+    from hybridfer.recipes import FeatureRecipe
 
 
 @click.command(
@@ -72,14 +72,14 @@ def train(
     where DATA has none); the test split is not looked at.
     A checkpoint stands beside the output until the training is done.
     """
-    from ..datasets import read_dataset
-    from ..errors import WeightsError
-    from ..evaluation.feature_run import find_restored_epoch, read_history
-    from ..evaluation.splits import trained_and_watched
-    from ..networks import choose_device, choose_precision, find_architecture, save_network
-    from ..phrases import count
-    from ..recipes import load_recipe
-    from ..training import check_training, train_network
+    from hybridfer.datasets import read_dataset
+    from hybridfer.errors import WeightsError
+    from hybridfer.evaluation.feature_run import find_restored_epoch, read_history
+    from hybridfer.evaluation.splits import trained_and_watched
+    from hybridfer.networks import choose_device, choose_precision, find_architecture, save_network
+    from hybridfer.phrases import count
+    from hybridfer.recipes import load_recipe
+    from hybridfer.training import check_training, train_network
 
     if (network is None) == (features is None):
         raise click.UsageError("Give either --network NAME or --features RECIPE.")

@@ -1,11 +1,18 @@
 """Extraction: images, a network and a store meet, and each distinct image is embedded once."""
 
-from .embedding import RowSource, alone, blocks_of, embed_missing
-from .extract import Extraction, check_features, extract_features, extract_into, network_of, sized_preprocessing
-from .keys import asked_layers, default_store_path, layer_widths, open_store, store_key, with_riding
-from .known_images import warn_of_known_images
-from .members import Kept, in_memory, on_disk, on_loan, row_source
-from .memory import MEMORY, MemoryStore
+from hybridfer.extraction.embedding import RowSource, alone, blocks_of, embed_missing
+from hybridfer.extraction.extract import (
+    Extraction,
+    check_features,
+    extract_features,
+    extract_into,
+    network_of,
+    sized_preprocessing,
+)
+from hybridfer.extraction.keys import asked_layers, default_store_path, layer_widths, open_store, store_key, with_riding
+from hybridfer.extraction.known_images import warn_of_known_images
+from hybridfer.extraction.members import Kept, in_memory, on_disk, on_loan, row_source
+from hybridfer.extraction.memory import MEMORY, MemoryStore
 
 __all__ = [
     "MEMORY",

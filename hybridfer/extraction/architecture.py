@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..networks import HOW_TRAINED, Network, find_architecture
+from hybridfer.networks import HOW_TRAINED, Network, find_architecture
 
 # where an object happened to lie in memory
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")

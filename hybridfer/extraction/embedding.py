@@ -14,12 +14,12 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from ..digest import DIGEST, image_digests
-from ..networks import Rescue
-from ..store import FeatureStore, StoreKey
-from ..store.layout import unwritable
-from .memory import MemoryStore
-from .progress import Milestones
+from hybridfer.digest import DIGEST, image_digests
+from hybridfer.extraction.memory import MemoryStore
+from hybridfer.extraction.progress import Milestones
+from hybridfer.networks import Rescue
+from hybridfer.store import FeatureStore, StoreKey
+from hybridfer.store.layout import unwritable
 
 log = logging.getLogger("hybridfer")
 

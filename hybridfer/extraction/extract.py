@@ -12,20 +12,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..datasets import Dataset
-from ..datasets.dataset import Problem
-from ..datasets.index import DatasetIndex, check_problems
-from ..datasets.read import scan_dataset
-from ..errors import DatasetError, RecipeError, WeightsError
-from ..home import given_path
-from ..networks import Embedder, Network, Preprocessing, is_backbone, load_network, network_preprocessing
-from ..networks.weights import is_weights_file
-from ..recipes import FeatureRecipe, load_recipe
-from ..store import FeatureStore, Listing, is_store
-from ..suggestion import suggest
-from .embedding import RowSource, alone, blocks_of, embed_missing, read_ahead
-from .keys import asked_layers, default_store_path, open_store, store_key, with_riding
-from .members import on_disk, on_loan, row_source
+from hybridfer.datasets import Dataset
+from hybridfer.datasets.dataset import Problem
+from hybridfer.datasets.index import DatasetIndex, check_problems
+from hybridfer.datasets.read import scan_dataset
+from hybridfer.errors import DatasetError, RecipeError, WeightsError
+from hybridfer.extraction.embedding import RowSource, alone, blocks_of, embed_missing, read_ahead
+from hybridfer.extraction.keys import asked_layers, default_store_path, open_store, store_key, with_riding
+from hybridfer.extraction.members import on_disk, on_loan, row_source
+from hybridfer.home import given_path
+from hybridfer.networks import Embedder, Network, Preprocessing, is_backbone, load_network, network_preprocessing
+from hybridfer.networks.weights import is_weights_file
+from hybridfer.recipes import FeatureRecipe, load_recipe
+from hybridfer.store import FeatureStore, Listing, is_store
+from hybridfer.suggestion import suggest
 
 log = logging.getLogger("hybridfer")
 

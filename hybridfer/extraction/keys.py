@@ -10,12 +10,12 @@ from pathlib import Path
 
 from torch import nn
 
-from ..errors import RecipeError, StoreError
-from ..home import home
-from ..networks import Embedder, Network
-from ..store import FeatureStore, StoreKey, is_store
-from ..store.manifest import NAME, Manifest, read_manifest
-from .architecture import function_of
+from hybridfer.errors import RecipeError, StoreError
+from hybridfer.extraction.architecture import function_of
+from hybridfer.home import home
+from hybridfer.networks import Embedder, Network
+from hybridfer.store import FeatureStore, StoreKey, is_store
+from hybridfer.store.manifest import NAME, Manifest, read_manifest
 
 log = logging.getLogger("hybridfer")
 

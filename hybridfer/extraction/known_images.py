@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from numpy.typing import NDArray
 
-from ..digest import image_digests
-from ..networks import Network
+from hybridfer.digest import image_digests
+from hybridfer.networks import Network
 
 log = logging.getLogger("hybridfer")
 

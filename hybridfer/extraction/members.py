@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..digest import image_digests
-from ..errors import StoreError
-from ..networks import Embedder, Network, Rescue, join_rows
-from ..store import FeatureStore, is_store
-from .embedding import RowSource, alone
-from .keys import default_store_path, layer_widths, open_store, store_key
-from .memory import MEMORY, MemoryStore
+from hybridfer.digest import image_digests
+from hybridfer.errors import StoreError
+from hybridfer.extraction.embedding import RowSource, alone
+from hybridfer.extraction.keys import default_store_path, layer_widths, open_store, store_key
+from hybridfer.extraction.memory import MEMORY, MemoryStore
+from hybridfer.networks import Embedder, Network, Rescue, join_rows
+from hybridfer.store import FeatureStore, is_store
 
 log = logging.getLogger("hybridfer")
 

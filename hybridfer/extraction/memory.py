@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from ..store import StoreKey
+from hybridfer.store import StoreKey
 
 log = logging.getLogger("hybridfer")
 

@@ -1,12 +1,12 @@
 """Heads: classical classifiers on embeddings, built from recipes and tuned on the validation split."""
 
-from .build import build_head, build_pipeline, search_grid
-from .class_weights import by_name
-from .encoded import EncodedClassifier
-from .rehearsal import check_size, rehearse_recipe
-from .search import Candidate, SearchResult, search_head
-from .softmax import SoftmaxHead
-from .table import HEADS, SCALERS, build_estimator
+from hybridfer.heads.build import build_head, build_pipeline, search_grid
+from hybridfer.heads.class_weights import by_name
+from hybridfer.heads.encoded import EncodedClassifier
+from hybridfer.heads.rehearsal import check_size, rehearse_recipe
+from hybridfer.heads.search import Candidate, SearchResult, search_head
+from hybridfer.heads.softmax import SoftmaxHead
+from hybridfer.heads.table import HEADS, SCALERS, build_estimator
 
 __all__ = [
     "HEADS",

@@ -10,11 +10,11 @@ from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
 
-from ..errors import RecipeError
-from ..recipes import FeatureRecipe, PipelineRecipe, load_recipe
-from ..suggestion import suggest
-from .class_weights import by_position
-from .table import SCALERS, build_estimator
+from hybridfer.errors import RecipeError
+from hybridfer.heads.class_weights import by_position
+from hybridfer.heads.table import SCALERS, build_estimator
+from hybridfer.recipes import FeatureRecipe, PipelineRecipe, load_recipe
+from hybridfer.suggestion import suggest
 
 
 def build_head(
@@ -106,8 +106,8 @@ def build_pipeline(
     >>> list(build_pipeline("tiny", "svm-linear").named_steps)
     ['features', 'scaler', 'head']
     """
-    from ..featurizer import CNNFeaturizer
-    from ..networks.device import choose_device
+    from hybridfer.featurizer import CNNFeaturizer
+    from hybridfer.networks.device import choose_device
 
     recipe = load_recipe("pipeline", pipeline_recipe)
     if recipe.head == "softmax":

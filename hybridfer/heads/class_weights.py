@@ -33,7 +33,7 @@ def by_position(parameter: str, value: Any, classes: Sequence[str] | None) -> An
     if classes is None or not _weighs_classes(parameter, value):
         return value
     # torch comes with it
-    from ..training.parameters import check_class_weight
+    from hybridfer.training.parameters import check_class_weight
 
     check_class_weight(value, classes)
     return {list(classes).index(name): weight for name, weight in value.items()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..phrases import count, listed
-from ..recipes import PipelineRecipe
+from hybridfer.phrases import count, listed
+from hybridfer.recipes import PipelineRecipe
 
 #: Rows from which it is warned: twice those of FER2013, on which a fit with compact's features takes up to 40 seconds. On
 #: twice the rows it took 4 to 9 times as long (3,500 to 28,000 rows); scikit-learn's guide says "at least quadratically".

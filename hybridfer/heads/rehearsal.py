@@ -12,11 +12,11 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
 
-from ..errors import RecipeError
-from ..recipes import PipelineRecipe, load_recipe
-from .build import build_head, search_grid
-from .class_weights import NAME as CLASS_WEIGHT
-from .needs import most_needed, part_candidates
+from hybridfer.errors import RecipeError
+from hybridfer.heads.build import build_head, search_grid
+from hybridfer.heads.class_weights import NAME as CLASS_WEIGHT
+from hybridfer.heads.needs import most_needed, part_candidates
+from hybridfer.recipes import PipelineRecipe, load_recipe
 
 _COLUMNS = 8
 _ROWS_PER_CLASS = 20

@@ -18,7 +18,7 @@ from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.pipeline import Pipeline
 from sklearn.utils.parallel import Parallel, delayed
 
-from .needs import most_needed, part_candidates
+from hybridfer.heads.needs import most_needed, part_candidates
 
 Strategy = Literal["grid", "halving", "random", "off"]
 Refit = Literal["train", "train+validation"]

@@ -12,10 +12,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import MinMaxScaler, Normalizer, PowerTransformer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from ..errors import RecipeError, require
-from ..suggestion import suggest
-from .encoded import EncodedClassifier
-from .softmax import SoftmaxHead
+from hybridfer.errors import RecipeError, require
+from hybridfer.heads.encoded import EncodedClassifier
+from hybridfer.heads.softmax import SoftmaxHead
+from hybridfer.suggestion import suggest
 
 Parameters = Mapping[str, Any]
 

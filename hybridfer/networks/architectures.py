@@ -6,8 +6,8 @@ from collections import OrderedDict
 
 from torch import nn
 
-from .blocks import ResidualBlock, conv_block
-from .number_list import numbers_of
+from hybridfer.networks.blocks import ResidualBlock, conv_block
+from hybridfer.networks.number_list import numbers_of
 
 UNPOOLED = ("conv", "norm", "relu")
 

@@ -16,9 +16,9 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from ..errors import MissingExtraError, RecipeError, require
-from .blocks import dense_block
-from .preprocessing import Preprocessing
+from hybridfer.errors import MissingExtraError, RecipeError, require
+from hybridfer.networks.blocks import dense_block
+from hybridfer.networks.preprocessing import Preprocessing
 
 PREFIX = "timm:"
 # timm's own sources of models beyond its table, such as "hf-hub:", and what paths are made of

@@ -11,13 +11,20 @@ from typing import Any
 
 from torch import nn
 
-from ..errors import RecipeError
-from ..suggestion import nearest
-from .architectures import build_compact, build_tiny
-from .backbones import PREFIX, build_backbone, find_backbone, is_backbone
-from .conv_stack import build_conv_stack
-from .feature_models import build_baseline, build_model_b, build_model_c, build_model_d, build_model_e, build_model_f
-from .published import build_grigorasi, build_leaky_cnn, build_model_1, build_model_2, build_model_3
+from hybridfer.errors import RecipeError
+from hybridfer.networks.architectures import build_compact, build_tiny
+from hybridfer.networks.backbones import PREFIX, build_backbone, find_backbone, is_backbone
+from hybridfer.networks.conv_stack import build_conv_stack
+from hybridfer.networks.feature_models import (
+    build_baseline,
+    build_model_b,
+    build_model_c,
+    build_model_d,
+    build_model_e,
+    build_model_f,
+)
+from hybridfer.networks.published import build_grigorasi, build_leaky_cnn, build_model_1, build_model_2, build_model_3
+from hybridfer.suggestion import nearest
 
 REPORT_A = "'Feature extraction with classical heads', Universidad de Antioquia, 2024"
 REPORT_B = "a capstone on facial emotion detection, MIT Applied Data Science Program, 2022"

@@ -6,9 +6,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from ..errors import RecipeError
-from .blocks import conv_block, dense_block
-from .number_list import numbers_of
+from hybridfer.errors import RecipeError
+from hybridfer.networks.blocks import conv_block, dense_block
+from hybridfer.networks.number_list import numbers_of
 
 ORDER = ("conv", "relu", "norm", "pool", "dropout")
 DENSE_ORDER = ("linear", "relu", "norm", "dropout")

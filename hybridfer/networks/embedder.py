@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from ..errors import RecipeError
-from .device import autocast, choose_device, choose_precision
-from .ensemble import join_rows
-from .folding import copy_module, fold_batchnorm
-from .network import Network
+from hybridfer.errors import RecipeError
+from hybridfer.networks.device import autocast, choose_device, choose_precision
+from hybridfer.networks.ensemble import join_rows
+from hybridfer.networks.folding import copy_module, fold_batchnorm
+from hybridfer.networks.network import Network
 
 VIEWS = ("single", "flip", "ten-crop")
 # side of a crop: FER2013's 48 pixels are cut to 44, as is customary for them (Khaireddin and Chen, 2021, cut to 40)

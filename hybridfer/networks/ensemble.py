@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..digest import DIGEST
-from ..errors import RecipeError
-from .network import Network
+from hybridfer.digest import DIGEST
+from hybridfer.errors import RecipeError
+from hybridfer.networks.network import Network
 
 ENSEMBLE = "ensemble"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from .blocks import stack
+from hybridfer.networks.blocks import stack
 
 PLAIN = ("conv", "relu", "pool", "dropout")
 PLAIN_DENSE = ("linear", "relu", "dropout")

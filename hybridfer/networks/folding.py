@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from .blocks import ResidualBlock
+from hybridfer.networks.blocks import ResidualBlock
 
 
 def fold_batchnorm(module: nn.Module, keep: Iterable[str] = ()) -> nn.Module:

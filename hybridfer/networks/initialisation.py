@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from torch import nn
 
-from ..errors import RecipeError
+from hybridfer.errors import RecipeError
 
 Module = TypeVar("Module", bound=nn.Module)
 

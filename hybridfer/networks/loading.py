@@ -12,16 +12,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..errors import RecipeError, WeightsError
-from ..home import given_path
-from ..suggestion import nearest
-from .backbones import is_backbone
-from .catalogue import NETWORKS, find_architecture
-from .ensemble import ENSEMBLE, ensemble_network
-from .network import Network, catalogue_network, own_network
-from .preprocessing import Preprocessing
-from .pretrained import HUB, pretrained_network, read_state_dict
-from .weights import check_state, described, is_weights_file, network_from_weights, read_weights
+from hybridfer.errors import RecipeError, WeightsError
+from hybridfer.home import given_path
+from hybridfer.networks.backbones import is_backbone
+from hybridfer.networks.catalogue import NETWORKS, find_architecture
+from hybridfer.networks.ensemble import ENSEMBLE, ensemble_network
+from hybridfer.networks.network import Network, catalogue_network, own_network
+from hybridfer.networks.preprocessing import Preprocessing
+from hybridfer.networks.pretrained import HUB, pretrained_network, read_state_dict
+from hybridfer.networks.weights import check_state, described, is_weights_file, network_from_weights, read_weights
+from hybridfer.suggestion import nearest
 
 SHIPPED = "hybridfer.weights"
 

@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..digest import DIGEST
-from ..errors import RecipeError
-from ..phrases import count
-from .backbones import backbone_preprocessing, is_backbone
-from .catalogue import build_network, check_arguments
-from .preprocessing import Preprocessing
-from .seeding import seeded
+from hybridfer.digest import DIGEST
+from hybridfer.errors import RecipeError
+from hybridfer.networks.backbones import backbone_preprocessing, is_backbone
+from hybridfer.networks.catalogue import build_network, check_arguments
+from hybridfer.networks.preprocessing import Preprocessing
+from hybridfer.networks.seeding import seeded
+from hybridfer.phrases import count
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +90,7 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """Give a network of the catalogue as a weights file's content, which is safe to open and outlives its code."""
-        from .weights import weights_content
+        from hybridfer.networks.weights import weights_content
 
         if self.members:
             return {"members": self.members}
@@ -99,8 +99,8 @@ class Network:
         return dict(self.__dict__)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from .ensemble import ensemble_network
-        from .weights import network_from_content
+        from hybridfer.networks.ensemble import ensemble_network
+        from hybridfer.networks.weights import network_from_content
 
         if "weights" in state:
             state = vars(network_from_content(state["weights"]))
@@ -175,7 +175,7 @@ class Network:
     @cached_property
     def widths(self) -> dict[str, int]:
         """Number of features of each layer; maps count one feature a channel, as they are averaged over their area."""
-        from .embedder import Embedder
+        from hybridfer.networks.embedder import Embedder
 
         probe = np.zeros((1, *self.preprocessing.image_size), dtype=np.uint8)
         if self.preprocessing.channels == 3:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import RecipeError
+from hybridfer.errors import RecipeError
 
 _NUMBERS = re.compile(r"[1-9]\d{0,3}(-[1-9]\d{0,3})*")
 

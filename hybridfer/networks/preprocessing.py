@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 
-from ..errors import RecipeError, WeightsError
+from hybridfer.errors import RecipeError, WeightsError
 
 # ITU-R BT.601, the weights that JPEG and OpenCV turn colour into grey with
 LUMA = (0.299, 0.587, 0.114)

@@ -16,14 +16,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from ..errors import RecipeError, WeightsError
-from ..home import given_path
-from .backbones import PublishedBackbone, adapted, create, find_backbone, is_backbone
-from .network import Network, catalogue_network
-from .preprocessing import Preprocessing
-from .seeding import seeded
-from .torch_files import load_plain
-from .weights import check_state
+from hybridfer.errors import RecipeError, WeightsError
+from hybridfer.home import given_path
+from hybridfer.networks.backbones import PublishedBackbone, adapted, create, find_backbone, is_backbone
+from hybridfer.networks.network import Network, catalogue_network
+from hybridfer.networks.preprocessing import Preprocessing
+from hybridfer.networks.seeding import seeded
+from hybridfer.networks.torch_files import load_plain
+from hybridfer.networks.weights import check_state
 
 HUB = "hub"
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from ..errors import RecipeError
-from .blocks import stack
-from .initialisation import initialise
+from hybridfer.errors import RecipeError
+from hybridfer.networks.blocks import stack
+from hybridfer.networks.initialisation import initialise
 
 KERNELS = (2, 3)
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import RecipeError
-from .catalogue import NETWORKS, build_network, find_architecture
-from .network import network_preprocessing
+from hybridfer.errors import RecipeError
+from hybridfer.networks.catalogue import NETWORKS, build_network, find_architecture
+from hybridfer.networks.network import network_preprocessing
 
 # Keras's names for the layers, as papers print them; padding and a ReLU right behind a layer are parts of that layer there
 KINDS: dict[type[nn.Module], str] = {

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 
-from ..digest import DIGEST
-from ..errors import RecipeError, WeightsError
-from ..files import write_aside
-from ..home import given_path
-from .backbones import is_backbone
-from .device import PRECISIONS
-from .network import Network, catalogue_network
-from .preprocessing import Preprocessing
+from hybridfer.digest import DIGEST
+from hybridfer.errors import RecipeError, WeightsError
+from hybridfer.files import write_aside
+from hybridfer.home import given_path
+from hybridfer.networks.backbones import is_backbone
+from hybridfer.networks.device import PRECISIONS
+from hybridfer.networks.network import Network, catalogue_network
+from hybridfer.networks.preprocessing import Preprocessing
 
 FORMAT = "hybridfer-weights/1"
 FIELDS = ("network", "arguments", "layers", "classes", "preprocessing", "training", "history", "versions")

@@ -5,12 +5,12 @@ A *pipeline recipe* names a scaler, a head, the head's parameters and its search
 unknown key is an error that names the nearest known one, and nothing in a recipe is ever imported or executed.
 """
 
-from .expansion import expand_recipe
-from .feature import AugmentationRecipe, FeatureRecipe, TrainingRecipe
-from .grid import RecipeGrid
-from .loading import list_recipes, load_recipe
-from .pipeline import HeadName, PipelineRecipe, ScalerName
-from .published import PublishedFigure
+from hybridfer.recipes.expansion import expand_recipe
+from hybridfer.recipes.feature import AugmentationRecipe, FeatureRecipe, TrainingRecipe
+from hybridfer.recipes.grid import RecipeGrid
+from hybridfer.recipes.loading import list_recipes, load_recipe
+from hybridfer.recipes.pipeline import HeadName, PipelineRecipe, ScalerName
+from hybridfer.recipes.published import PublishedFigure
 
 __all__ = [
     "AugmentationRecipe",

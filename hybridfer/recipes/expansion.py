@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .feature import FeatureRecipe
-from .paths import MODEL
-from .table import UNFIT_IN_NAMES
+from hybridfer.recipes.feature import FeatureRecipe
+from hybridfer.recipes.paths import MODEL
+from hybridfer.recipes.table import UNFIT_IN_NAMES
 
 # settings whose values are names of weights, or files
 WEIGHTS = ("start", "teacher", "pretrained")

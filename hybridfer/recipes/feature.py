@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, PrivateAttr, ValidationError, model_validator
 
-from ..errors import RecipeError
-from .grid import Name, RecipeGrid, Scalar
-from .problems import describe_problems
-from .published import PublishedFigure
-from .table import RecipeName, RecipeTable
+from hybridfer.errors import RecipeError
+from hybridfer.recipes.grid import Name, RecipeGrid, Scalar
+from hybridfer.recipes.problems import describe_problems
+from hybridfer.recipes.published import PublishedFigure
+from hybridfer.recipes.table import RecipeName, RecipeTable
 
 UnitFraction = Annotated[float, Field(ge=0.0, le=1.0)]
 ProperFraction = Annotated[float, Field(ge=0.0, lt=1.0)]

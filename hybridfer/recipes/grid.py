@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from .table import RecipeTable
+from hybridfer.recipes.table import RecipeTable
 
 Scalar = bool | int | float | str
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]\w*$")]

@@ -11,14 +11,14 @@ from typing import Any, Literal, overload
 
 from pydantic import BaseModel, ValidationError
 
-from ..errors import RecipeError
-from ..home import given_path
-from ..suggestion import suggest
-from .expansion import expand_recipe
-from .feature import FeatureRecipe
-from .paths import resolve_paths
-from .pipeline import PipelineRecipe
-from .problems import describe_problems
+from hybridfer.errors import RecipeError
+from hybridfer.home import given_path
+from hybridfer.recipes.expansion import expand_recipe
+from hybridfer.recipes.feature import FeatureRecipe
+from hybridfer.recipes.paths import resolve_paths
+from hybridfer.recipes.pipeline import PipelineRecipe
+from hybridfer.recipes.problems import describe_problems
+from hybridfer.suggestion import suggest
 
 RecipeKind = Literal["feature", "pipeline"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..home import given_path
+from hybridfer.home import given_path
 
 # what weights, or the weights that a network begins with, may be besides a path
 NO_PATHS = ("", "builtin", "hub")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, PositiveInt, StringConstraints, model_validator
 
-from .table import RecipeName, RecipeTable
+from hybridfer.recipes.table import RecipeName, RecipeTable
 
 ScalerName = Literal["none", "standard", "minmax", "l2", "power"]
 HeadName = Literal["svm", "linear-svc", "forest", "xgboost", "logistic", "knn", "softmax"]

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ..suggestion import suggest
+from hybridfer.suggestion import suggest
 
 _EXPECTED = {
     "string_type": "a string",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from .table import RecipeTable
+from hybridfer.recipes.table import RecipeTable
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 

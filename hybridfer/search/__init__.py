@@ -4,14 +4,14 @@ The space is a TOML file, the study an SQLite file that several processes share,
 Optuna: ``pip install 'hybridfer[search]'``. The space that ships, ``grigorasi``, is that of a paper of ATEE 2021.
 """
 
-from .axes import Choices, NumberList, Range
-from .best import best_recipe, check_replaceable, write_best
-from .loading import load_space
-from .result import SearchResult, TrialRow
-from .run import run_search
-from .space import Axes, SearchSpace, check_space
-from .study import StudyError, fingerprint_of, identity_of
-from .table import render_trials
+from hybridfer.search.axes import Choices, NumberList, Range
+from hybridfer.search.best import best_recipe, check_replaceable, write_best
+from hybridfer.search.loading import load_space
+from hybridfer.search.result import SearchResult, TrialRow
+from hybridfer.search.run import run_search
+from hybridfer.search.space import Axes, SearchSpace, check_space
+from hybridfer.search.study import StudyError, fingerprint_of, identity_of
+from hybridfer.search.table import render_trials
 
 __all__ = [
     "Axes",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from ..recipes.grid import Scalar
-from ..recipes.table import RecipeTable
+from hybridfer.recipes.grid import Scalar
+from hybridfer.recipes.table import RecipeTable
 
 if TYPE_CHECKING:
     from optuna.trial import Trial

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import HybridferError, require
-from ..files import write_aside
-from ..recipes import FeatureRecipe
-from ..recipes.paths import resolve_paths
-from .result import SearchResult, TrialRow
-from .space import SearchSpace
+from hybridfer.errors import HybridferError, require
+from hybridfer.files import write_aside
+from hybridfer.recipes import FeatureRecipe
+from hybridfer.recipes.paths import resolve_paths
+from hybridfer.search.result import SearchResult, TrialRow
+from hybridfer.search.space import SearchSpace
 
 # by which a file is known as one that may be replaced
 FIRST_LINE = "# the best trial of a search by hybridfer"

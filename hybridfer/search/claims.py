@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import RecipeError, require
+from hybridfer.errors import RecipeError, require
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import RecipeError
-from ..home import given_path
-from ..recipes.loading import read_toml
-from ..recipes.paths import resolve_paths
-from ..recipes.problems import describe_problems
-from ..suggestion import suggest
-from .axes import Axis, Choices, NumberList, Range
-from .space import Axes, SearchSpace
+from hybridfer.errors import RecipeError
+from hybridfer.home import given_path
+from hybridfer.recipes.loading import read_toml
+from hybridfer.recipes.paths import resolve_paths
+from hybridfer.recipes.problems import describe_problems
+from hybridfer.search.axes import Axis, Choices, NumberList, Range
+from hybridfer.search.space import Axes, SearchSpace
+from hybridfer.suggestion import suggest
 
 
 def load_space(space: str | os.PathLike[str] | SearchSpace) -> SearchSpace:

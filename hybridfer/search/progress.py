@@ -8,8 +8,8 @@ from typing import Self
 
 from tqdm.auto import tqdm
 
-from .. import phrases
-from .result import TrialRow
+from hybridfer import phrases
+from hybridfer.search.result import TrialRow
 
 log = logging.getLogger("hybridfer")
 

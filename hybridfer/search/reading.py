@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from ..datasets import Dataset
-from ..errors import require
-from .claims import FAILURE, was_abandoned
-from .result import SearchResult, TrialRow, sorted_trials
-from .space import SearchSpace
-from .study import OpenStudy
-from .trial import DRAWN, PARAMETERS, SECONDS
+from hybridfer.datasets import Dataset
+from hybridfer.errors import require
+from hybridfer.search.claims import FAILURE, was_abandoned
+from hybridfer.search.result import SearchResult, TrialRow, sorted_trials
+from hybridfer.search.space import SearchSpace
+from hybridfer.search.study import OpenStudy
+from hybridfer.search.trial import DRAWN, PARAMETERS, SECONDS
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..json_layout import plain, to_json
+from hybridfer.json_layout import plain, to_json
 
 FORMAT_VERSION = 1
 ENDED = ("complete", "pruned", "failed")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 
-from ..datasets import Dataset
-from ..errors import DatasetError, require
-from ..home import given_path
-from ..networks import choose_device
-from .claims import build_pruner, build_sampler, count_begun
-from .loading import load_space
-from .progress import SearchBar
-from .reading import read_result
-from .result import SearchResult
-from .space import SearchSpace, check_space
-from .study import OpenStudy, opened_study
-from .trial import Objective, TrialFailedError
+from hybridfer.datasets import Dataset
+from hybridfer.errors import DatasetError, require
+from hybridfer.home import given_path
+from hybridfer.networks import choose_device
+from hybridfer.search.claims import build_pruner, build_sampler, count_begun
+from hybridfer.search.loading import load_space
+from hybridfer.search.progress import SearchBar
+from hybridfer.search.reading import read_result
+from hybridfer.search.result import SearchResult
+from hybridfer.search.space import SearchSpace, check_space
+from hybridfer.search.study import OpenStudy, opened_study
+from hybridfer.search.trial import Objective, TrialFailedError
 
 
 def run_search(

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from ..errors import RecipeError
-from ..networks import check_arguments, find_architecture, summarise_network
-from ..recipes import FeatureRecipe, TrainingRecipe
-from ..recipes.grid import Name, Scalar
-from ..recipes.problems import describe_problems
-from ..recipes.table import RecipeTable
-from ..suggestion import suggest
-from ..training import check_training
-from .axes import Axis
+from hybridfer.errors import RecipeError
+from hybridfer.networks import check_arguments, find_architecture, summarise_network
+from hybridfer.recipes import FeatureRecipe, TrainingRecipe
+from hybridfer.recipes.grid import Name, Scalar
+from hybridfer.recipes.problems import describe_problems
+from hybridfer.recipes.table import RecipeTable
+from hybridfer.search.axes import Axis
+from hybridfer.suggestion import suggest
+from hybridfer.training import check_training
 
 if TYPE_CHECKING:
     from optuna.trial import Trial

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock
 
-from ..datasets import Dataset
-from ..errors import HybridferError, require
-from ..training.ancestry import load_ancestry
-from ..training.identity import training_recipe
-from .space import SearchSpace
+from hybridfer.datasets import Dataset
+from hybridfer.errors import HybridferError, require
+from hybridfer.search.space import SearchSpace
+from hybridfer.training.ancestry import load_ancestry
+from hybridfer.training.identity import training_recipe
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from .progress import written
-from .result import SearchResult, TrialRow
+from hybridfer.search.progress import written
+from hybridfer.search.result import SearchResult, TrialRow
 
 _HEADINGS = ("trial", "state", "validation", "epochs", "parameters", "seconds")
 NONE = "-"

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from ..datasets import Dataset
-from ..errors import RecipeError, is_out_of_memory, require
-from ..training import train_network
-from .claims import FAILURE, INTERRUPTED
-from .progress import SearchBar
-from .space import Drawn, SearchSpace, count_parameters
+from hybridfer.datasets import Dataset
+from hybridfer.errors import RecipeError, is_out_of_memory, require
+from hybridfer.search.claims import FAILURE, INTERRUPTED
+from hybridfer.search.progress import SearchBar
+from hybridfer.search.space import Drawn, SearchSpace, count_parameters
+from hybridfer.training import train_network
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial

@@ -1,8 +1,8 @@
 """Training: the CNN is fitted, end to end, on images that live on the device."""
 
-from .augmentation import Augmentation
-from .classifier import CNNClassifier
-from .train import (
+from hybridfer.training.augmentation import Augmentation
+from hybridfer.training.classifier import CNNClassifier
+from hybridfer.training.train import (
     check_training,
     recipe_classifier,
     remembered_checkpoint,

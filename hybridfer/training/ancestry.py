@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..digest import DIGEST
-from ..networks import Network, is_backbone, load_network, load_trained
+from hybridfer.digest import DIGEST
+from hybridfer.networks import Network, is_backbone, load_network, load_trained
 
 log = logging.getLogger("hybridfer")
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from ..errors import RecipeError
+from hybridfer.errors import RecipeError
 
 # what recipes may ask for; a scale of 1 would shrink an image to nothing
 BOUNDS = {

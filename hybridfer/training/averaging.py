@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
-from ..networks import Network
-from .batches import DeviceBatches, DeviceImages
-from .construction import trained_module
-from .fine_tuning import state_of
+from hybridfer.networks import Network
+from hybridfer.training.batches import DeviceBatches, DeviceImages
+from hybridfer.training.construction import trained_module
+from hybridfer.training.fine_tuning import state_of
 
 log = logging.getLogger("hybridfer")
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..datasets.classes import FER_CLASSES
-from .batches import DeviceBatches, DeviceImages
-from .parameters import check_balance
+from hybridfer.datasets.classes import FER_CLASSES
+from hybridfer.training.batches import DeviceBatches, DeviceImages
+from hybridfer.training.parameters import check_balance
 
 log = logging.getLogger("hybridfer")
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..networks import Embedder, Network
-from ..temperature import MIN_IMAGES, TEMPERATURES, best_temperature
+from hybridfer.networks import Embedder, Network
+from hybridfer.temperature import MIN_IMAGES, TEMPERATURES, best_temperature
 
 log = logging.getLogger("hybridfer")
 

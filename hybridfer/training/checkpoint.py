@@ -13,10 +13,10 @@ import torch
 from skorch.callbacks import Callback
 from skorch.history import History
 
-from ..errors import WeightsError, is_out_of_memory
-from ..files import write_aside
-from ..networks.torch_files import load_plain
-from ..phrases import listed
+from hybridfer.errors import WeightsError, is_out_of_memory
+from hybridfer.files import write_aside
+from hybridfer.networks.torch_files import load_plain
+from hybridfer.phrases import listed
 
 FORMAT = 1
 

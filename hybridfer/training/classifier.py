@@ -16,20 +16,20 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import Callback
 
-from ..errors import DatasetError, RecipeError
-from ..home import without_path_objects
-from ..image_arrays import as_images
-from ..networks import Embedder
-from .ancestry import load_ancestry
-from .balancing import added_counts
-from .construction import TrainingData
-from .fitted_images import images_as_fitted
-from .identity import training_recipe
-from .optimizers import check_optimizer
-from .parameters import check_parameters, plain_parameters
-from .run import run_training
-from .schedules import check_schedule
-from .validation_images import given_images, held_out
+from hybridfer.errors import DatasetError, RecipeError
+from hybridfer.home import without_path_objects
+from hybridfer.image_arrays import as_images
+from hybridfer.networks import Embedder
+from hybridfer.training.ancestry import load_ancestry
+from hybridfer.training.balancing import added_counts
+from hybridfer.training.construction import TrainingData
+from hybridfer.training.fitted_images import images_as_fitted
+from hybridfer.training.identity import training_recipe
+from hybridfer.training.optimizers import check_optimizer
+from hybridfer.training.parameters import check_parameters, plain_parameters
+from hybridfer.training.run import run_training
+from hybridfer.training.schedules import check_schedule
+from hybridfer.training.validation_images import given_images, held_out
 
 
 class CNNClassifier(ClassifierMixin, BaseEstimator):

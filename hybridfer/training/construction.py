@@ -15,21 +15,28 @@ from skorch.callbacks import Callback, EarlyStopping
 from skorch.helper import predefined_split
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from ..digest import DIGEST, image_digests
-from ..home import given_path
-from ..networks import HOW_TRAINED, Network, catalogue_network, choose_precision, network_preprocessing, pretrained_network
-from .augmentation import Augmentation
-from .balancing import BalancedBatches
-from .batches import DeviceBatches, DeviceImages
-from .checkpoint import EpochCheckpoint, TrainingIdentity
-from .fine_tuning import begin_with
-from .lesson import Lesson, LessonNet
-from .net import ImageNet, TrainedModule
-from .optimizers import optimizer_settings
-from .parameters import check_class_weight, image_sides
-from .progress import TrainingBar
-from .resizing import ProgressiveResizing, check_takes_sizes
-from .schedules import build_schedule
+from hybridfer.digest import DIGEST, image_digests
+from hybridfer.home import given_path
+from hybridfer.networks import (
+    HOW_TRAINED,
+    Network,
+    catalogue_network,
+    choose_precision,
+    network_preprocessing,
+    pretrained_network,
+)
+from hybridfer.training.augmentation import Augmentation
+from hybridfer.training.balancing import BalancedBatches
+from hybridfer.training.batches import DeviceBatches, DeviceImages
+from hybridfer.training.checkpoint import EpochCheckpoint, TrainingIdentity
+from hybridfer.training.fine_tuning import begin_with
+from hybridfer.training.lesson import Lesson, LessonNet
+from hybridfer.training.net import ImageNet, TrainedModule
+from hybridfer.training.optimizers import optimizer_settings
+from hybridfer.training.parameters import check_class_weight, image_sides
+from hybridfer.training.progress import TrainingBar
+from hybridfer.training.resizing import ProgressiveResizing, check_takes_sizes
+from hybridfer.training.schedules import build_schedule
 
 # an epoch's steps, as far as batches of this size allow
 STEPS, SMALL_BATCH = 8, 16

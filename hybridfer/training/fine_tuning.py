@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from ..errors import RecipeError
-from ..networks import HOW_TRAINED, Network, find_architecture
+from hybridfer.errors import RecipeError
+from hybridfer.networks import HOW_TRAINED, Network, find_architecture
 
 log = logging.getLogger("hybridfer")
 

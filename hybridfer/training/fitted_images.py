@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
-from ..image_arrays import as_images, check_size, refuse_no_images, refuse_one_image
+from hybridfer.image_arrays import as_images, check_size, refuse_no_images, refuse_one_image
 
 # NaN is looked for apart, as scikit-learn's advice on it, to impute values, is none for images
 CHECKS: dict[str, Any] = {"allow_nd": True, "ensure_all_finite": False}

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..networks import Network, identified_arguments
-from .ancestry import Ancestry
-from .checkpoint import TrainingIdentity
-from .construction import TrainingData
+from hybridfer.networks import Network, identified_arguments
+from hybridfer.training.ancestry import Ancestry
+from hybridfer.training.checkpoint import TrainingIdentity
+from hybridfer.training.construction import TrainingData
 
 # parameters that the weights do not depend on
 ASIDE = ("device", "checkpoint", "resume", "verbose")

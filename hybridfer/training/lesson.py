@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from ..networks import Network, choose_precision
-from .mixing import Mixup, Targets
-from .net import ImageNet
-from .teaching import Teacher, divergence
+from hybridfer.networks import Network, choose_precision
+from hybridfer.training.mixing import Mixup, Targets
+from hybridfer.training.net import ImageNet
+from hybridfer.training.teaching import Teacher, divergence
 
 
 @dataclass(frozen=True, eq=False)

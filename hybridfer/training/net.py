@@ -10,10 +10,10 @@ from skorch import NeuralNet
 from skorch.callbacks import EpochTimer
 from torch import nn
 
-from ..errors import RecipeError
-from ..networks import Preprocessing
-from ..networks.device import autocast
-from .augmentation import Augmentation
+from hybridfer.errors import RecipeError
+from hybridfer.networks import Preprocessing
+from hybridfer.networks.device import autocast
+from hybridfer.training.augmentation import Augmentation
 
 
 class TrainedModule(nn.Module):

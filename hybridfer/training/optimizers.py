@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..errors import RecipeError
+from hybridfer.errors import RecipeError
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from ..errors import RecipeError
-from ..home import given_path
-from ..networks import is_backbone
-from .augmentation import Augmentation
+from hybridfer.errors import RecipeError
+from hybridfer.home import given_path
+from hybridfer.networks import is_backbone
+from hybridfer.training.augmentation import Augmentation
 
 SWITCHES = ("colour", "nesterov", "calibrate", "resume")
 TABLES = ("network_arguments", "augmentation", "balance_augmentation")

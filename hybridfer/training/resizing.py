@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from skorch.callbacks import Callback
 
-from ..errors import RecipeError
-from ..networks import Network
+from hybridfer.errors import RecipeError
+from hybridfer.networks import Network
 
 # shares of the epochs: before the first the size stays small, from the second on it is full
 DELAY, FULL = 0.3, 0.75

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from skorch.callbacks import Callback
 
-from ..networks import Network, choose_device
-from ..networks.seeding import seeded
-from .ancestry import Ancestry, load_ancestry
-from .averaging import averaged_with_start
-from .batches import DeviceImages
-from .calibrating import calibrated
-from .checkpoint import Resume, restore
-from .construction import TrainingData, build_net, first_network
-from .identity import training_identity, training_recipe
-from .lesson import build_lesson
-from .net import ImageNet
-from .validation_images import warn_of_copies
+from hybridfer.networks import Network, choose_device
+from hybridfer.networks.seeding import seeded
+from hybridfer.training.ancestry import Ancestry, load_ancestry
+from hybridfer.training.averaging import averaged_with_start
+from hybridfer.training.batches import DeviceImages
+from hybridfer.training.calibrating import calibrated
+from hybridfer.training.checkpoint import Resume, restore
+from hybridfer.training.construction import TrainingData, build_net, first_network
+from hybridfer.training.identity import training_identity, training_recipe
+from hybridfer.training.lesson import build_lesson
+from hybridfer.training.net import ImageNet
+from hybridfer.training.validation_images import warn_of_copies
 
 log = logging.getLogger("hybridfer")
 

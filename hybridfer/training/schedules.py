@@ -7,7 +7,7 @@ from collections.abc import Callable
 from skorch.callbacks import LRScheduler
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
 
-from ..errors import RecipeError
+from hybridfer.errors import RecipeError
 
 
 def build_schedule(schedule: str, learning_rate: float, epochs: int, steps: int) -> LRScheduler | None:

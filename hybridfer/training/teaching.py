@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from ..errors import RecipeError
-from ..networks import Network
-from ..networks.device import autocast
-from ..networks.folding import fold_batchnorm
+from hybridfer.errors import RecipeError
+from hybridfer.networks import Network
+from hybridfer.networks.device import autocast
+from hybridfer.networks.folding import fold_batchnorm
 
 log = logging.getLogger("hybridfer")
 

@@ -16,19 +16,19 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from skorch.callbacks import Callback
 
-from ..datasets import Dataset
-from ..digest import image_digests
-from ..errors import RecipeError
-from ..home import home
-from ..networks import Network, check_arguments, load_network, save_network
-from ..recipes import FeatureRecipe, expand_recipe
-from .ancestry import load_ancestry
-from .balancing import balance_of
-from .classifier import CNNClassifier
-from .construction import untrained_network
-from .fine_tuning import check_start
-from .identity import training_recipe, with_hold_out
-from .parameters import check_class_weight, check_parameters
+from hybridfer.datasets import Dataset
+from hybridfer.digest import image_digests
+from hybridfer.errors import RecipeError
+from hybridfer.home import home
+from hybridfer.networks import Network, check_arguments, load_network, save_network
+from hybridfer.recipes import FeatureRecipe, expand_recipe
+from hybridfer.training.ancestry import load_ancestry
+from hybridfer.training.balancing import balance_of
+from hybridfer.training.classifier import CNNClassifier
+from hybridfer.training.construction import untrained_network
+from hybridfer.training.fine_tuning import check_start
+from hybridfer.training.identity import training_recipe, with_hold_out
+from hybridfer.training.parameters import check_class_weight, check_parameters
 
 # bytes of a recipe's name in that of a file, beside those of a digest, a suffix and what stands around a file being written
 _LONGEST_NAME = 150

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array, column_or_1d
 
-from ..datasets.splits import carved, distinct_labels
-from ..digest import image_digests
-from ..errors import DatasetError
-from ..image_arrays import as_images
+from hybridfer.datasets.splits import carved, distinct_labels
+from hybridfer.digest import image_digests
+from hybridfer.errors import DatasetError
+from hybridfer.image_arrays import as_images
 
 log = logging.getLogger("hybridfer")
 

@@ -14,11 +14,11 @@ Examples
 b'PNG'
 """
 
-from .class_bars import class_histogram, per_class_bars
-from .confidence import reliability_diagram, selective_curve
-from .confusion import confusion_difference, confusion_matrix
-from .files import figure_png, figure_svg
-from .from_predictions import (
+from hybridfer.reporting.figures.class_bars import class_histogram, per_class_bars
+from hybridfer.reporting.figures.confidence import reliability_diagram, selective_curve
+from hybridfer.reporting.figures.confusion import confusion_difference, confusion_matrix
+from hybridfer.reporting.figures.files import figure_png, figure_svg
+from hybridfer.reporting.figures.from_predictions import (
     accuracies_from_predictions,
     class_bars_from_predictions,
     confusion_from_predictions,
@@ -26,12 +26,12 @@ from .from_predictions import (
     selective_from_predictions,
     subgroups_from_predictions,
 )
-from .intervals import accuracy_intervals, subgroup_bars
-from .layout import new_axes
-from .scatter import projection
-from .sheet import image_sheet, sheet_row_height
-from .style import house_style
-from .training import training_curves
+from hybridfer.reporting.figures.intervals import accuracy_intervals, subgroup_bars
+from hybridfer.reporting.figures.layout import new_axes
+from hybridfer.reporting.figures.scatter import projection
+from hybridfer.reporting.figures.sheet import image_sheet, sheet_row_height
+from hybridfer.reporting.figures.style import house_style
+from hybridfer.reporting.figures.training import training_curves
 
 __all__ = [
     "accuracies_from_predictions",
