@@ -53,7 +53,7 @@ def card(
     wheel have a card already, which is shown where neither a report nor notes are given.
     """
     from hybridfer.files import write_text_aside
-    from hybridfer.reporting.card import model_card, shipped_card
+    from hybridfer.reporting.cards.card import model_card, shipped_card
 
     if features is not None and report is None:
         raise click.UsageError("--features names a recipe of a report; give --report too.")

@@ -59,10 +59,10 @@ def _render_again(folder: Path, out: Path, overwrite: bool, as_json: bool) -> No
 
 def _lay_side_by_side(folders: tuple[Path, ...], out: Path, overwrite: bool, as_json: bool) -> None:
     """Write the page of several runs, and print its table."""
-    from hybridfer.reporting.several import SeveralRuns
-    from hybridfer.reporting.several_page import write_comparison
-    from hybridfer.reporting.several_tables import comparison_json
-    from hybridfer.reporting.several_text import comparison_text
+    from hybridfer.reporting.several.page import write_comparison
+    from hybridfer.reporting.several.runs import SeveralRuns
+    from hybridfer.reporting.several.tables import comparison_json
+    from hybridfer.reporting.several.text import comparison_text
 
     check_free(out / "comparison.html", "--out", overwrite)
     runs = SeveralRuns.read(folders)

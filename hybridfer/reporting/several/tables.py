@@ -9,10 +9,10 @@ from typing import Any
 from hybridfer import json_layout
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.over_runs import OverRuns
-from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
-from hybridfer.reporting.several_leads import Lead
-from hybridfer.reporting.several_rows import RepeatedRow
-from hybridfer.reporting.several_words import (
+from hybridfer.reporting.several.leads import Lead
+from hybridfer.reporting.several.rows import RepeatedRow
+from hybridfer.reporting.several.runs import RepeatedCNN, SeveralRuns
+from hybridfer.reporting.several.words import (
     about_deviation,
     about_test,
     lead_and_deviation,

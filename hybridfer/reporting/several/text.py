@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from hybridfer.evaluation import wording
 from hybridfer.reporting.columns import GAP, NONE
 from hybridfer.reporting.paint import Paint, paint_with
-from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
-from hybridfer.reporting.several_rows import RepeatedRow
-from hybridfer.reporting.several_words import (
+from hybridfer.reporting.several.rows import RepeatedRow
+from hybridfer.reporting.several.runs import RepeatedCNN, SeveralRuns
+from hybridfer.reporting.several.words import (
     about_deviation,
     about_test,
     lead_and_deviation,

@@ -14,7 +14,7 @@ from hybridfer.evaluation.rows import Row
 from hybridfer.evaluation.significance import wilson_interval
 from hybridfer.networks import Network
 from hybridfer.reporting import markdown_details as details
-from hybridfer.reporting.card_training import class_counts, fitted_temperature
+from hybridfer.reporting.cards.training import class_counts, fitted_temperature
 from hybridfer.reporting.chosen_words import describe_chosen
 from hybridfer.reporting.gfm import NONE, escape, fence, section, table
 from hybridfer.reporting.shown import about_twins, decisive, part_in_words

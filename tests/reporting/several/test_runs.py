@@ -12,9 +12,9 @@ from hybridfer.evaluation.over_runs import mean_lead_test
 from hybridfer.evaluation.prediction import Prediction
 from hybridfer.evaluation.rows import compare_rows
 from hybridfer.evaluation.twins import Leak
-from hybridfer.reporting.several import SeveralRuns
-from hybridfer.reporting.several_repeats import RunRow, SeveralError
-from hybridfer.reporting.several_words import about_deviation, about_test, lead_and_deviation, trainings, verdict, warnings
+from hybridfer.reporting.several.repeats import RunRow, SeveralError
+from hybridfer.reporting.several.runs import SeveralRuns
+from hybridfer.reporting.several.words import about_deviation, about_test, lead_and_deviation, trainings, verdict, warnings
 
 FOLDERS = ("a", "b", "c")
 

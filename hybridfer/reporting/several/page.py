@@ -15,14 +15,14 @@ from hybridfer.reporting.cells import NONE, Cell, Column, Table, number, p_value
 from hybridfer.reporting.document import Document, Drawing, Part, Section
 from hybridfer.reporting.page import FIGURES_NAME, write_figures
 from hybridfer.reporting.page_tables import published_table
-from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
-from hybridfer.reporting.several_figures import run_panels
-from hybridfer.reporting.several_leads import Lead
-from hybridfer.reporting.several_markdown import comparison_markdown
-from hybridfer.reporting.several_repeats import Repeat
-from hybridfer.reporting.several_rows import RepeatedRow
-from hybridfer.reporting.several_tables import comparison_csv, comparison_json, comparison_latex
-from hybridfer.reporting.several_words import (
+from hybridfer.reporting.several.figures import run_panels
+from hybridfer.reporting.several.leads import Lead
+from hybridfer.reporting.several.markdown import comparison_markdown
+from hybridfer.reporting.several.repeats import Repeat
+from hybridfer.reporting.several.rows import RepeatedRow
+from hybridfer.reporting.several.runs import RepeatedCNN, SeveralRuns
+from hybridfer.reporting.several.tables import comparison_csv, comparison_json, comparison_latex
+from hybridfer.reporting.several.words import (
     about_deviation,
     about_test,
     lead_and_deviation,

@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from hybridfer.evaluation.twins import Leak
 from hybridfer.recipes import PublishedFigure
 from hybridfer.reporting.figures.style import ACCENT, COUNTER
-from hybridfer.reporting.several import SeveralRuns
-from hybridfer.reporting.several_figures import run_panels, runs_by_line
-from hybridfer.reporting.several_markdown import comparison_markdown
-from hybridfer.reporting.several_page import write_comparison
-from hybridfer.reporting.several_tables import comparison_csv, comparison_json, comparison_latex
-from hybridfer.reporting.several_text import comparison_text
-from hybridfer.reporting.several_words import verdict
+from hybridfer.reporting.several.figures import run_panels, runs_by_line
+from hybridfer.reporting.several.markdown import comparison_markdown
+from hybridfer.reporting.several.page import write_comparison
+from hybridfer.reporting.several.runs import SeveralRuns
+from hybridfer.reporting.several.tables import comparison_csv, comparison_json, comparison_latex
+from hybridfer.reporting.several.text import comparison_text
+from hybridfer.reporting.several.words import verdict
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from hybridfer import phrases
 from hybridfer.evaluation.over_runs import OverRuns
-from hybridfer.reporting.several_leads import Lead, lead_over_runs
-from hybridfer.reporting.several_repeats import Repeat, RunRow, partition, searched, told_differences
+from hybridfer.reporting.several.leads import Lead, lead_over_runs
+from hybridfer.reporting.several.repeats import Repeat, RunRow, partition, searched, told_differences
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from hybridfer import phrases
 from hybridfer.evaluation.published import PublishedComparison, compare_published
 from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.home import given_path
-from hybridfer.reporting.several_leads import corrected
-from hybridfer.reporting.several_repeats import Repeat, SeveralError, partition, told_differences
-from hybridfer.reporting.several_rows import RepeatedRow, RowsAndRemarks, numbered
+from hybridfer.reporting.several.leads import corrected
+from hybridfer.reporting.several.repeats import Repeat, SeveralError, partition, told_differences
+from hybridfer.reporting.several.rows import RepeatedRow, RowsAndRemarks, numbered
 
 
 @dataclass(frozen=True, eq=False)

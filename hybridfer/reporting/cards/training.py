@@ -14,7 +14,7 @@ from hybridfer.evaluation import wording
 from hybridfer.evaluation.feature_run import Epoch, find_restored_epoch, read_counts, read_history
 from hybridfer.evaluation.summary import decided_on_validation
 from hybridfer.networks import Network
-from hybridfer.reporting.card_recipe import recipe_text
+from hybridfer.reporting.cards.recipe import recipe_text
 from hybridfer.reporting.gfm import NONE, escape, fence, section, table
 
 # shares of a training whose epochs are shown, beside the first and the best

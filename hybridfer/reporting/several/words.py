@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.evaluation.over_runs import OverRuns
-from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
-from hybridfer.reporting.several_leads import Lead
-from hybridfer.reporting.several_rows import RepeatedRow
+from hybridfer.reporting.several.leads import Lead
+from hybridfer.reporting.several.rows import RepeatedRow
+from hybridfer.reporting.several.runs import RepeatedCNN, SeveralRuns
 
 
 def mean_and_deviation(accuracies: OverRuns) -> str:

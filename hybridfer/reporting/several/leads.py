@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from hybridfer.evaluation.over_runs import OverRuns, average_by_weights, mean_lead_test
 from hybridfer.evaluation.significance import ALPHA, Interval, holm
-from hybridfer.reporting.several_repeats import RunRow
+from hybridfer.reporting.several.repeats import RunRow
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from hybridfer import phrases
 from hybridfer.evaluation import wording
 from hybridfer.reporting.gfm import NONE, escape, fence, section, table
 from hybridfer.reporting.published_table import LEGEND, published_table
-from hybridfer.reporting.several import SeveralRuns
-from hybridfer.reporting.several_rows import RepeatedRow
-from hybridfer.reporting.several_words import (
+from hybridfer.reporting.several.rows import RepeatedRow
+from hybridfer.reporting.several.runs import SeveralRuns
+from hybridfer.reporting.several.words import (
     about_deviation,
     about_test,
     lead_and_deviation,

@@ -22,8 +22,8 @@ from hybridfer.networks import Network, Preprocessing, builtin_weights
 from hybridfer.networks.loading import SHIPPED
 from hybridfer.networks.weights import network_from_weights
 from hybridfer.recipes import list_recipes
-from hybridfer.reporting.card_scores import NOT_COMPARED, leak_warning, score_parts, select_runs
-from hybridfer.reporting.card_training import training_facts, training_part
+from hybridfer.reporting.cards.scores import NOT_COMPARED, leak_warning, score_parts, select_runs
+from hybridfer.reporting.cards.training import training_facts, training_part
 from hybridfer.reporting.gfm import escape, fence, section
 from hybridfer.suggestion import suggest
 

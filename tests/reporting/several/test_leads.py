@@ -4,8 +4,8 @@ import pytest
 
 from hybridfer.evaluation.comparisons import SoftmaxComparison
 from hybridfer.evaluation.over_runs import OverRuns
-from hybridfer.reporting.several_leads import Lead, corrected, lead_over_runs
-from hybridfer.reporting.several_repeats import Repeat, RunRow
+from hybridfer.reporting.several.leads import Lead, corrected, lead_over_runs
+from hybridfer.reporting.several.repeats import Repeat, RunRow
 
 
 def test_all_heads_share_one_correction():

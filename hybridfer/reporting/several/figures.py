@@ -14,10 +14,10 @@ from hybridfer.reporting import figures
 from hybridfer.reporting.figures.layout import name_lines, offsets
 from hybridfer.reporting.figures.style import ACCENT, COUNTER, INK, MUTED
 from hybridfer.reporting.panels import Panel, axes, short_name
-from hybridfer.reporting.several import RepeatedCNN, SeveralRuns
-from hybridfer.reporting.several_leads import Lead
-from hybridfer.reporting.several_rows import RepeatedRow
-from hybridfer.reporting.several_words import lead_and_deviation, mean_and_deviation
+from hybridfer.reporting.several.leads import Lead
+from hybridfer.reporting.several.rows import RepeatedRow
+from hybridfer.reporting.several.runs import RepeatedCNN, SeveralRuns
+from hybridfer.reporting.several.words import lead_and_deviation, mean_and_deviation
 
 # runs of one line stand above one another, so that equal ones do not hide each other
 _SPREAD = 0.6

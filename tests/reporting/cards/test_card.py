@@ -20,8 +20,8 @@ from hybridfer.evaluation.rows import compare_rows
 from hybridfer.evaluation.twins import Leak
 from hybridfer.networks import Network, catalogue_network, load_network, save_network
 from hybridfer.recipes import FeatureRecipe, load_recipe
-from hybridfer.reporting.card import model_card
-from hybridfer.reporting.card_recipe import recipe_text
+from hybridfer.reporting.cards.card import model_card
+from hybridfer.reporting.cards.recipe import recipe_text
 from hybridfer.reporting.gfm import escape
 from hybridfer.training.train import recipe_classifier
 

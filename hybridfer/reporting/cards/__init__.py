@@ -1,0 +1,1 @@
+"""What is known of trained weights as a model card, in Markdown."""
