@@ -263,8 +263,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         StoreError
             If the store holds features of other weights, layers or preprocessing.
         """
-        # by name, as a fit that fails leaves n_features_in_
-        check_is_fitted(self, "layers_")
+        check_is_fitted(self)
         images = images_as_fitted(self, X, self.image_shape)
         store, rows = self._open_store()
         digests = image_digests(images)
@@ -276,7 +275,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name the columns after their layers: ``embedding_0``, ``embedding_1``, ..."""
-        check_is_fitted(self, "layers_")
+        check_is_fitted(self)
         widths = layer_widths(self._network, self.layers_)
         return np.array([f"{layer}_{i}" for layer, width in widths.items() for i in range(width)], dtype=object)
 
@@ -286,6 +285,10 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
         tags.target_tags.required = self.weights is None
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        # a fit that fails leaves n_features_in_
+        return hasattr(self, "layers_")
 
     def __getstate__(self) -> dict[str, Any]:
         state = without_path_objects(super().__getstate__())

@@ -103,3 +103,7 @@ class EncodedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         codes = self.predict_proba(X).argmax(axis=1)
         return self.classes_[codes]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        # a fit that fails leaves n_features_in_
+        return hasattr(self, "estimator_")

@@ -76,16 +76,17 @@ class SoftmaxHead(ClassifierMixin, BaseEstimator):
         logits, labels = validate_data(self, X, y)
         check_classification_targets(labels)
         seen = unique_labels(labels)
-        self.classes_ = seen if self.classes is None else np.asarray(self.classes)
-        if len(self.classes_) != logits.shape[1]:
+        classes = seen if self.classes is None else np.asarray(self.classes)
+        if len(classes) != logits.shape[1]:
             raise ValueError(
-                f"expected one logit for each class; got n_features = {logits.shape[1]} for {len(self.classes_)} classes "
+                f"expected one logit for each class; got n_features = {logits.shape[1]} for {len(classes)} classes "
                 f"({len(seen)} of them in y). Embed the layer 'logits', and name its columns with classes=."
             )
-        if len(set(self.classes_.tolist())) < len(self.classes_):
-            raise ValueError(f"expected a class once each; got {self.classes_.tolist()}.")
-        if strange := sorted(set(seen.tolist()) - set(self.classes_.tolist())):
-            raise ValueError(f"expected labels among {self.classes_.tolist()}; got {strange} as well.")
+        if len(set(classes.tolist())) < len(classes):
+            raise ValueError(f"expected a class once each; got {classes.tolist()}.")
+        if strange := sorted(set(seen.tolist()) - set(classes.tolist())):
+            raise ValueError(f"expected labels among {classes.tolist()}; got {strange} as well.")
+        self.classes_ = classes
         self._warn_of_another_order(logits, labels)
         return self
 
@@ -135,6 +136,10 @@ class SoftmaxHead(ClassifierMixin, BaseEstimator):
         """
         columns = self._logits(X).argmax(axis=1)
         return self.classes_[columns]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        # a fit that fails leaves n_features_in_
+        return hasattr(self, "classes_")
 
     def _logits(self, X: ArrayLike) -> NDArray[Any]:
         check_is_fitted(self)

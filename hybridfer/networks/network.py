@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hybridfer.digest import DIGEST
-from hybridfer.errors import RecipeError
+from hybridfer.errors import RecipeError, WeightsError
 from hybridfer.networks.backbones import backbone_preprocessing, is_backbone
 from hybridfer.networks.catalogue import build_network, check_arguments
 from hybridfer.networks.preprocessing import Preprocessing
@@ -90,23 +91,35 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """Give a network of the catalogue as a weights file's content, which is safe to open and outlives its code."""
-        from hybridfer.networks.weights import weights_content
+        from hybridfer.networks.weights import is_of_catalogue, weights_content
 
         if self.members:
             return {"members": self.members}
-        if "n_classes" in self.arguments:
+        if is_of_catalogue(self):
             return {"weights": weights_content(self)}
-        return dict(self.__dict__)
+        return self._described()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         from hybridfer.networks.ensemble import ensemble_network
         from hybridfer.networks.weights import network_from_content
 
-        if "weights" in state:
-            state = vars(network_from_content(state["weights"]))
-        elif state.keys() == {"members"}:
-            state = vars(ensemble_network(state["members"]))
+        if isinstance(content := state.get("weights"), bytes):
+            state = vars(network_from_content(content))
+        elif isinstance(members := state.get("members"), tuple) and members:
+            state = vars(ensemble_network(members))
+        elif not isinstance(state.get("module"), nn.Module):
+            raise WeightsError("A network must be kept as the content of a weights file, as members, or with its module.")
         self.__dict__.update(state)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        copied = object.__new__(type(self))
+        memo[id(self)] = copied
+        copied.__dict__.update(copy.deepcopy(self._described(), memo))
+        return copied
+
+    def _described(self) -> dict[str, Any]:
+        """Give its fields, without what was computed of its module, which may be changed in a copy."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
     def digest(self) -> str:

@@ -215,6 +215,28 @@ def network_from_content(content: bytes, called: str = "the network's weights") 
     return _network(called, _checked(Path(called), header.get("__metadata__", {}), tensors))
 
 
+def is_of_catalogue(network: Network) -> bool:
+    """Say whether a weights file would give back a network as it is: one of the catalogue, as nobody has changed it.
+
+    Examples
+    --------
+    >>> is_of_catalogue(catalogue_network("tiny"))
+    True
+    """
+    if "n_classes" not in network.arguments:
+        return False
+    module, arguments = network.module, dict(network.arguments)
+    tensors = [tensor for tensor in module.state_dict().values() if tensor.is_floating_point()]
+    if module.training or any(tensor.dtype != torch.float32 or not tensor.isfinite().all() for tensor in tensors):
+        return False
+    n_classes = arguments.pop("n_classes")
+    with torch.device("meta"):
+        built = catalogue_network(
+            network.name, n_classes=n_classes, preprocessing=network.preprocessing, arguments=arguments
+        )
+    return repr(built.module) == repr(module)
+
+
 def _network(path: str | os.PathLike[str], file: WeightsFile) -> Network:
     try:
         # without memory for its weights: a file may ask for a far larger network than it holds

@@ -50,7 +50,7 @@ class PageSource:
 
     @property
     def detailed(self) -> list[ShownRun]:
-        """The CNNs that are shown closely, the most accurate first."""
+        """The CNNs that are shown closely, the one that is best on validation first."""
         return shown_runs(self.report)[: self.most]
 
     def drawn(self, section: str, feature: str | None = None) -> tuple[Drawing, ...]:

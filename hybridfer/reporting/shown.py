@@ -79,8 +79,8 @@ class ShownRun:
 
 
 def shown_runs(report: BenchmarkReport) -> list[ShownRun]:
-    """Give the CNNs of a report, the one with the most accurate row first."""
-    return sorted((shown_run(report, run) for run in report.features), key=_best_accuracy, reverse=True)
+    """Give the CNNs of a report, the one with the row that is best on validation first."""
+    return sorted((shown_run(report, run) for run in report.features), key=_validated, reverse=True)
 
 
 def shown_run(report: BenchmarkReport, run: FeatureRun) -> ShownRun:
@@ -93,12 +93,18 @@ def shown_run(report: BenchmarkReport, run: FeatureRun) -> ShownRun:
 
 def about_heads(report: BenchmarkReport) -> str:
     """Say how the heads that are shown more closely were chosen, where there was a choice."""
-    heads = [row for row in report.rows if not row.is_softmax]
-    if len(heads) == len({row.feature for row in heads}):
+    heads = {run.recipe: [row for row in report.rows_of(run.recipe) if not row.is_softmax] for run in report.features}
+    chosen = {recipe: rows for recipe, rows in heads.items() if len(rows) > 1}
+    unseen = [recipe for recipe, rows in chosen.items() if all(row.validation_accuracy is None for row in rows)]
+    if not chosen:
         return ""
-    if all(row.validation_accuracy is None for row in heads):
-        return "Of the heads of a CNN the one is shown that is best on these very images, as none was scored on validation."
-    return "Of the heads of a CNN the one is shown that was best on validation."
+    if not unseen:
+        return "Of the heads of a CNN the one is shown closely that was best on validation."
+    of = "a CNN" if len(unseen) == len(chosen) else ", ".join(unseen)
+    told = (
+        f"Of the heads of {of} the one is shown closely that is best on these very images, as none was scored on validation"
+    )
+    return f"{told}." if len(unseen) == len(chosen) else f"{told}; of those of others the one that was best on validation."
 
 
 def ordered_rows(report: BenchmarkReport) -> list[Row]:
@@ -190,6 +196,6 @@ def part_in_words(report: BenchmarkReport) -> str:
     return f"the twin-free part of the test split ({phrases.count(n - twins, 'image')})"
 
 
-def _best_accuracy(shown: ShownRun) -> float:
-    """The highest accuracy of the rows that are shown."""
-    return max((decisive(row).accuracy for row in shown.rows), default=-1.0)
+def _validated(shown: ShownRun) -> float:
+    """The highest accuracy on validation of the rows that are shown."""
+    return max((row.validation_accuracy for row in shown.rows if row.validation_accuracy is not None), default=-1.0)

@@ -281,8 +281,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: NDArray) -> NDArray[np.float64]:
         """Return the softmax, of shape (n, n_classes), columns as in `classes_`, of images of the size that `fit` got."""
-        # by name, as a fit that fails leaves n_features_in_
-        check_is_fitted(self, "network_")
+        check_is_fitted(self)
         images = images_as_fitted(self, X)
         embedder = Embedder(self.network_, ["logits"], device=self.device, precision=self.precision)
         logits = torch.from_numpy(embedder.embed(images)["logits"])
@@ -303,6 +302,10 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        # a fit that fails leaves n_features_in_
+        return hasattr(self, "network_")
 
     def __getstate__(self) -> dict[str, Any]:
         return without_path_objects(super().__getstate__())

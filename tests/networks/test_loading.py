@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import pickle
 import warnings
@@ -357,3 +358,43 @@ def test_a_damaged_pickle_of_a_network_is_told():
     for content, told in ((b"", "no safetensors, or damaged"), (network.__getstate__()["weights"][:-9], "no safetensors")):
         with pytest.raises(WeightsError, match=told):
             object.__new__(Network).__setstate__({"weights": content})
+
+
+def changed_networks():
+    half = catalogue_network("tiny")
+    half.module.half()
+    other = catalogue_network("tiny")
+    other.module.logits.linear = nn.Linear(128, 3)
+    diverged = catalogue_network("tiny")
+    next(diverged.module.parameters()).data.fill_(float("nan"))
+    trained = catalogue_network("tiny")
+    trained.module.train()
+    smooth = catalogue_network("tiny")
+    smooth.module.conv1.relu = nn.GELU()
+    return {"half": half, "other": other, "diverged": diverged, "trained": trained, "smooth": smooth}
+
+
+@pytest.mark.parametrize("change", changed_networks())
+@pytest.mark.parametrize("copy", [copied_by_pickle, copy.deepcopy])
+def test_a_network_that_was_changed_is_copied_as_it_is(change, copy):
+    network = changed_networks()[change]
+    copied = copy(network)
+    assert repr(copied.module) == repr(network.module)
+    assert copied.module.training is network.module.training
+    assert copied.digest == network.digest
+    assert next(copied.module.parameters()).dtype is next(network.module.parameters()).dtype
+
+
+def test_a_copy_that_is_changed_has_a_digest_of_its_own():
+    network = catalogue_network("tiny")
+    before = network.digest
+    copied = copy.deepcopy(network)
+    with torch.no_grad():
+        next(copied.module.parameters()).add_(1)
+    assert copied.digest != before == network.digest
+
+
+@pytest.mark.parametrize("state", [{}, {"weights": "text"}, {"members": ()}, {"members": [1]}, {"module": 1}])
+def test_a_forged_state_makes_no_network(state):
+    with pytest.raises(WeightsError, match="must be kept as the content of a weights file"):
+        object.__new__(Network).__setstate__(state)

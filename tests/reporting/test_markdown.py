@@ -260,11 +260,11 @@ def test_confusion_matrices_count_every_decisive_image(report):
 
 
 def test_how_the_heads_that_are_shown_were_chosen_is_told(report, make_report):
-    assert "the one is shown that was best on validation" in section(render_markdown(report), "How it was measured")
+    assert "the one is shown closely that was best on validation" in section(render_markdown(report), "How it was measured")
     unknown = replace(report, rows=tuple(replace(row, validation_accuracy=None) for row in report.rows))
     assert "as none was scored on validation" in section(render_markdown(unknown), "How it was measured")
     alone = make_report(n=200, heads={"compact": {"forest": (0.1, 0.05)}})
-    assert "the one is shown" not in render_markdown(alone)
+    assert "the one is shown closely" not in render_markdown(alone)
 
 
 def test_protocol_data_features_and_versions_are_told(text, report):
