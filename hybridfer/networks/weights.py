@@ -230,10 +230,14 @@ def is_of_catalogue(network: Network) -> bool:
     if module.training or any(tensor.dtype != torch.float32 or not tensor.isfinite().all() for tensor in tensors):
         return False
     n_classes = arguments.pop("n_classes")
-    with torch.device("meta"):
-        built = catalogue_network(
-            network.name, n_classes=n_classes, preprocessing=network.preprocessing, arguments=arguments
-        )
+    try:
+        with torch.device("meta"):
+            built = catalogue_network(
+                network.name, n_classes=n_classes, preprocessing=network.preprocessing, arguments=arguments
+            )
+    except (RecipeError, TypeError, ValueError):
+        # one that its owner has renamed, say
+        return False
     return repr(built.module) == repr(module)
 
 

@@ -371,7 +371,8 @@ def changed_networks():
     trained.module.train()
     smooth = catalogue_network("tiny")
     smooth.module.conv1.relu = nn.GELU()
-    return {"half": half, "other": other, "diverged": diverged, "trained": trained, "smooth": smooth}
+    renamed = dataclasses.replace(catalogue_network("tiny"), name="mine")
+    return {"half": half, "other": other, "diverged": diverged, "trained": trained, "smooth": smooth, "renamed": renamed}
 
 
 @pytest.mark.parametrize("change", changed_networks())
@@ -379,7 +380,7 @@ def changed_networks():
 def test_a_network_that_was_changed_is_copied_as_it_is(change, copy):
     network = changed_networks()[change]
     copied = copy(network)
-    assert repr(copied.module) == repr(network.module)
+    assert (copied.name, repr(copied.module)) == (network.name, repr(network.module))
     assert copied.module.training is network.module.training
     assert copied.digest == network.digest
     assert next(copied.module.parameters()).dtype is next(network.module.parameters()).dtype
