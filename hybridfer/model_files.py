@@ -6,13 +6,12 @@ import json
 import os
 import platform
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -96,10 +95,11 @@ def save(model: BaseEstimator, path: str | os.PathLike[str], *, overwrite: bool 
     with moved_into_place(path) as partial:
         try:
             skops.dump(model, partial, compression=ZIP_DEFLATED, compresslevel=1)
-            own = sorted({*skops.get_untrusted_types(file=partial)} - {*TRUSTED})
+            untrusted = skops.get_untrusted_types(file=partial)
             with ZipFile(partial, "a") as archive:
                 archive.writestr(NOTE, json.dumps({"format": FORMAT, "versions": _versions()}))
-                check_schema(json.loads(archive.read(SCHEMA)), own)
+                checked = check_schema(json.loads(archive.read(SCHEMA)), untrusted)
+            own = sorted({*untrusted, *checked.unknown} - {*TRUSTED})
             # what cannot be read is not kept: classes inside of functions, say, are not found again
             skops.load(partial, trusted=[*TRUSTED, *own])
         except Exception as error:  # what a parameter is of decides which
@@ -263,7 +263,7 @@ def _written_by(path: Path) -> dict[str, str]:
     try:
         with ZipFile(path) as archive:
             note = json.loads(archive.read(NOTE)) if archive.getinfo(NOTE).file_size < _LARGEST_NOTE else None
-    except (BadZipFile, KeyError, NotImplementedError, RecursionError, ValueError, zlib.error):
+    except Exception:  # what is wrong with the file is being told already
         return {}
     versions = note.get("versions") if isinstance(note, dict) else None
     return versions if isinstance(versions, dict) else {}

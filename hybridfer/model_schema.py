@@ -131,10 +131,11 @@ def _nodes(schema: Any) -> Iterator[_Node]:
 def _is_own_way(node: _Node, named: frozenset[str]) -> bool:
     if node.way == "PartialNode":
         return node.name == "functools.partial"
+    if node.name in TRUSTED:
+        # also where it is named, as naming it is no reason to build it otherwise
+        return node.way == TRUSTED[node.name]
     if node.name in named:
         return node.way in _WAYS_OF_NAMED
-    if node.name in TRUSTED:
-        return node.way == TRUSTED[node.name]
     # whether the class is trusted is for skops to say
     return node.way in _WAYS or node.way in _CALLS
 

@@ -1,3 +1,4 @@
+import datetime
 import functools
 import json
 import os
@@ -403,6 +404,22 @@ def test_a_text_is_no_list_of_names(matrix):
     for given in ("a.B", None, True):
         with pytest.raises(ModelError, match="trusted must be a list of names"):
             load(path, trusted=given)
+
+
+def test_naming_what_is_known_does_no_harm(matrix):
+    model = build_head("forest").fit(*matrix)
+    loaded = load(save(model, "forest.skops"), trusted=["sklearn.tree._tree.Tree"])
+    np.testing.assert_array_equal(loaded.predict(matrix[0]), model.predict(matrix[0]))
+
+
+def test_what_is_called_to_be_built_is_warned_of_and_read_when_it_is_named(matrix):
+    model = SVC().fit(*matrix)
+    model.zone_ = datetime.timezone(datetime.timedelta(hours=1))
+    with pytest.warns(UserWarning, match=r"datetime\.timezone"):
+        path = save(model, "a.skops")
+    with pytest.raises(ModelError, match=r"datetime\.timezone"):
+        load(path)
+    assert load(path, trusted=["datetime.timezone", "datetime.timedelta"]).zone_ == model.zone_
 
 
 def test_classes_may_be_given_themselves(matrix):
