@@ -6,7 +6,7 @@ import copy
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -29,17 +29,17 @@ from hybridfer.extraction import (
     embed_missing,
     in_memory,
     layer_widths,
+    loaded_once,
     on_disk,
     on_loan,
     open_store,
     row_source,
-    sized_preprocessing,
     warn_of_known_images,
     with_riding,
 )
 from hybridfer.home import given_path, without_path_objects
 from hybridfer.image_arrays import as_images, refuse_no_images
-from hybridfer.networks import Embedder, Network, find_architecture, is_backbone, load_network
+from hybridfer.networks import Embedder, Network, find_architecture, is_backbone
 from hybridfer.recipes import FeatureRecipe, load_recipe
 from hybridfer.store import FeatureStore, is_store
 from hybridfer.training import recipe_classifier, trained_anew, trained_once
@@ -47,8 +47,6 @@ from hybridfer.training.fitted_images import CHECKS, images_as_fitted
 
 # attributes that hold a second and a third copy of the network: for outsiders, and laid out for this machine's device
 BUILT = ("network_", "embedder_")
-# what tells one state of a file from another
-State = tuple[str | int, ...]
 
 
 class CNNFeaturizer(TransformerMixin, BaseEstimator):
@@ -220,7 +218,7 @@ class CNNFeaturizer(TransformerMixin, BaseEstimator):
             X = validate_data(self, X, **CHECKS)
             assert_all_finite(X, input_name="X")
             images = as_images(X, self.image_shape)
-            network = _loaded(self.network, self.weights, self.image_size)
+            network = loaded_once(self.network, self.weights, self.image_size)
             warn_of_known_images(network, images, self.network, self.weights)
         if not layers:
             raise RecipeError(f"layers must name at least one of {list(network.layers)}; got none.")
@@ -363,39 +361,3 @@ def _check_names(network: object, weights: object, store: object) -> None:
                 raise RecipeError(f"{name} must be a name or the path of a weights file; got a {type(value).__name__}.")
     if store is not None and not isinstance(store, str | os.PathLike):
         raise RecipeError(f"store must be the path of a feature store, or of a folder for some; got {store!r}.")
-
-
-def _loaded(
-    network: str | os.PathLike[str],
-    weights: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    image_size: int | None,
-) -> Network:
-    """Load a network once per process for each state of its files; nobody may change it."""
-    if image_size is not None and not is_backbone(network):
-        raise RecipeError(f"image_size is for models of timm; {network} takes the size that its weights were trained at.")
-    if isinstance(weights, str | os.PathLike):
-        return _load(os.fspath(network), os.fspath(weights), image_size, _changed(network), _changed(weights))
-    members = tuple(os.fspath(member) for member in weights)
-    return _load(os.fspath(network), members, image_size, *map(_changed, members))
-
-
-def _changed(file: str | os.PathLike[str]) -> State | None:
-    """Tell one state of a file from the next, and one file from another; None for a name that is no file."""
-    try:
-        path = given_path(file)
-        found = path.stat()
-    except OSError:
-        return None
-    # of two files in folders that are worked in by turns, relative path, size and time of writing may agree
-    return os.path.realpath(path), found.st_dev, found.st_ino, found.st_ctime_ns, found.st_mtime_ns, found.st_size
-
-
-@lru_cache(maxsize=8)
-def _load(network: str, weights: str | tuple[str, ...], image_size: int | None, *changed: State | None) -> Network:
-    loaded = load_network(network, weights=weights, preprocessing=sized_preprocessing(network, weights, image_size))
-    if image_size is not None and loaded.preprocessing.image_size != (image_size, image_size):
-        raise RecipeError(
-            f"image_size is for models of timm without a weights file; {weights} takes images of "
-            f"{' x '.join(map(str, loaded.preprocessing.image_size))} pixels. Leave image_size out."
-        )
-    return loaded

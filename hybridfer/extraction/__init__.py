@@ -7,10 +7,10 @@ from hybridfer.extraction.extract import (
     extract_features,
     extract_into,
     network_of,
-    sized_preprocessing,
 )
 from hybridfer.extraction.keys import asked_layers, default_store_path, layer_widths, open_store, store_key, with_riding
 from hybridfer.extraction.known_images import warn_of_known_images
+from hybridfer.extraction.loaded import loaded_once
 from hybridfer.extraction.members import Kept, in_memory, on_disk, on_loan, row_source
 from hybridfer.extraction.memory import MEMORY, MemoryStore
 
@@ -30,12 +30,12 @@ __all__ = [
     "extract_into",
     "in_memory",
     "layer_widths",
+    "loaded_once",
     "network_of",
     "on_disk",
     "on_loan",
     "open_store",
     "row_source",
-    "sized_preprocessing",
     "store_key",
     "warn_of_known_images",
     "with_riding",

@@ -20,7 +20,8 @@ from hybridfer.networks.ensemble import ENSEMBLE, ensemble_network
 from hybridfer.networks.network import Network, catalogue_network, own_network
 from hybridfer.networks.preprocessing import Preprocessing
 from hybridfer.networks.pretrained import HUB, pretrained_network, read_state_dict
-from hybridfer.networks.weights import check_state, described, is_weights_file, network_from_weights, read_weights
+from hybridfer.networks.rebuilding import check_state, described, network_from_weights
+from hybridfer.networks.weights import is_weights_file, read_weights
 from hybridfer.suggestion import nearest
 
 SHIPPED = "hybridfer.weights"

@@ -91,7 +91,8 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """Give a network of the catalogue as a weights file's content, which is safe to open and outlives its code."""
-        from hybridfer.networks.weights import is_of_catalogue, weights_content
+        from hybridfer.networks.rebuilding import is_of_catalogue
+        from hybridfer.networks.weights import weights_content
 
         if self.members:
             return {"members": self.members}
@@ -101,7 +102,7 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         from hybridfer.networks.ensemble import ensemble_network
-        from hybridfer.networks.weights import network_from_content
+        from hybridfer.networks.rebuilding import network_from_content
 
         if isinstance(content := state.get("weights"), bytes):
             state = vars(network_from_content(content))

@@ -21,9 +21,9 @@ from hybridfer.home import given_path
 from hybridfer.networks.backbones import PublishedBackbone, adapted, create, find_backbone, is_backbone
 from hybridfer.networks.network import Network, catalogue_network
 from hybridfer.networks.preprocessing import Preprocessing
+from hybridfer.networks.rebuilding import check_state
 from hybridfer.networks.seeding import seeded
 from hybridfer.networks.torch_files import load_plain
-from hybridfer.networks.weights import check_state
 
 HUB = "hub"
 

@@ -30,7 +30,7 @@ from hybridfer.files import write_aside
 from hybridfer.home import given_path
 from hybridfer.networks.backbones import is_backbone
 from hybridfer.networks.device import PRECISIONS
-from hybridfer.networks.network import Network, catalogue_network
+from hybridfer.networks.network import Network
 from hybridfer.networks.preprocessing import Preprocessing
 
 FORMAT = "hybridfer-weights/1"
@@ -102,8 +102,9 @@ def weights_content(network: Network, precision: str = "fp32") -> bytes:
 
     Examples
     --------
-    >>> network_from_content(weights_content(catalogue_network("tiny"))).widths
-    {'conv1': 16, 'conv2': 32, 'conv3': 64, 'conv4': 128, 'embedding': 128, 'logits': 7}
+    >>> from hybridfer.networks.network import catalogue_network
+    >>> read_content(weights_content(catalogue_network("tiny")), "its weights").network
+    'tiny'
     """
     if network.members:
         raise RecipeError(
@@ -171,40 +172,13 @@ def _checked(path: Path, metadata: Mapping[str, str], tensors: dict[str, torch.T
     )
 
 
-def is_weights_file(path: str | os.PathLike[str]) -> bool:
-    """Tell a weights file from the safetensors of others, such as a bare state dict, by what it says of itself."""
-    try:
-        with safe_open(given_path(path), framework="pt") as file:
-            return (file.metadata() or {}).get("format") == FORMAT
-    except (SafetensorError, OSError):
-        return False
-
-
-def network_from_weights(path: str | os.PathLike[str]) -> Network:
-    """Build the network of the catalogue that a weights file names, and give it its weights.
+def read_content(content: bytes, called: str) -> WeightsFile:
+    """Read and check a weights file's content; `called` is what messages call it.
 
     Raises
     ------
     WeightsError
-        If the file is unfit, or names a network that is not in the catalogue.
-    """
-    return _network(path, read_weights(path))
-
-
-def network_from_content(content: bytes, called: str = "the network's weights") -> Network:
-    """Build a network as `network_from_weights` does, of a weights file's content.
-
-    Parameters
-    ----------
-    content : bytes
-        As of `weights_content`.
-    called : str
-        What messages call it.
-
-    Raises
-    ------
-    WeightsError
-        If the content is unfit, or names a network that is not in the catalogue.
+        If it is damaged, or not one of ours.
     """
     try:
         tensors = load(content)
@@ -212,106 +186,16 @@ def network_from_content(content: bytes, called: str = "the network's weights") 
         raise WeightsError(f"{called} are no safetensors, or damaged ({error}).") from error
     # eight bytes say how long the header is, which has just been found sound
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    return _network(called, _checked(Path(called), header.get("__metadata__", {}), tensors))
+    return _checked(Path(called), header.get("__metadata__", {}), tensors)
 
 
-def is_of_catalogue(network: Network) -> bool:
-    """Say whether a weights file would give back a network as it is: one of the catalogue, as nobody has changed it.
-
-    Examples
-    --------
-    >>> is_of_catalogue(catalogue_network("tiny"))
-    True
-    """
-    if "n_classes" not in network.arguments:
-        return False
-    module, arguments = network.module, dict(network.arguments)
-    tensors = [tensor for tensor in module.state_dict().values() if tensor.is_floating_point()]
-    if module.training or any(tensor.dtype != torch.float32 or not tensor.isfinite().all() for tensor in tensors):
-        return False
-    n_classes = arguments.pop("n_classes")
+def is_weights_file(path: str | os.PathLike[str]) -> bool:
+    """Tell a weights file from the safetensors of others, such as a bare state dict, by what it says of itself."""
     try:
-        with torch.device("meta"):
-            built = catalogue_network(
-                network.name, n_classes=n_classes, preprocessing=network.preprocessing, arguments=arguments
-            )
-    except (RecipeError, TypeError, ValueError):
-        # one that its owner has renamed, say
+        with safe_open(given_path(path), framework="pt") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
         return False
-    return repr(built.module) == repr(module)
-
-
-def _network(path: str | os.PathLike[str], file: WeightsFile) -> Network:
-    try:
-        # without memory for its weights: a file may ask for a far larger network than it holds
-        with torch.device("meta"):
-            network = _built(file)
-    # sizes beyond all numbers of torch are RuntimeErrors
-    except (RecipeError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(
-            f"{path} holds weights of {file.network!r}, which cannot be built here ({error}) "
-            "For a network of your own, pass its module: load_network(module, layers, weights=path)."
-        ) from error
-    n_classes = file.arguments.get("n_classes")
-    if file.classes and len(file.classes) != n_classes:
-        raise WeightsError(f"{path} names {len(file.classes)} classes for {n_classes} logits.")
-    check_state(network.module, file.state, path)
-    if _has_unsaved_tensors(network.module):
-        network = _built(file)
-    else:
-        network.module.to_empty(device="cpu")
-    network.module.load_state_dict(dict(file.state))
-    return described(network, file)
-
-
-def _built(file: WeightsFile) -> Network:
-    arguments = dict(file.arguments)
-    n_classes = arguments.pop("n_classes", -1)
-    return catalogue_network(file.network, n_classes=n_classes, preprocessing=file.preprocessing, arguments=arguments)
-
-
-def _has_unsaved_tensors(module: torch.nn.Module) -> bool:
-    """Whether building a module computes tensors that its state dict leaves out, such as masks of attention."""
-    return not {name for name, _ in module.named_buffers()} <= set(module.state_dict())
-
-
-def described(network: Network, file: WeightsFile) -> Network:
-    """Copy what a weights file says of itself to a network that has its weights."""
-    return Network(
-        file.network,
-        network.module,
-        network.layers,
-        file.preprocessing,
-        file.arguments,
-        file.classes,
-        file.training,
-        file.history,
-        file.trained_on,
-        file.watched,
-    )
-
-
-def check_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
-    """Compare a file's tensors with a module's: names, shapes and kinds must agree to the last one.
-
-    Raises
-    ------
-    WeightsError
-        Naming the first tensors that differ.
-    """
-    expected = {name: _described_tensor(tensor) for name, tensor in module.state_dict().items()}
-    found = {name: _described_tensor(tensor) for name, tensor in state.items()}
-    if expected != found:
-        differing = sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
-        details = "; ".join(f"{name}: expected {expected.get(name)}, got {found.get(name)}" for name in differing[:3])
-        raise WeightsError(f"{path} does not fit {type(module).__name__}: {len(differing)} tensors differ ({details}).")
-
-
-def _described_tensor(tensor: object) -> str:
-    if not isinstance(tensor, torch.Tensor):
-        # what a module of one's own keeps beside its tensors
-        return f"a {type(tensor).__name__}"
-    return f"{'float' if tensor.is_floating_point() else tensor.dtype} {tuple(tensor.shape)}"
 
 
 def _digest_tensor(digests: NDArray[np.bytes_]) -> torch.Tensor:

@@ -20,7 +20,7 @@ from hybridfer.evaluation.report import BenchmarkReport
 from hybridfer.home import given_path
 from hybridfer.networks import Network, Preprocessing, builtin_weights
 from hybridfer.networks.loading import SHIPPED
-from hybridfer.networks.weights import network_from_weights
+from hybridfer.networks.rebuilding import network_from_weights
 from hybridfer.recipes import list_recipes
 from hybridfer.reporting.cards.scores import NOT_COMPARED, leak_warning, score_parts, select_runs
 from hybridfer.reporting.cards.training import training_facts, training_part
